@@ -1,0 +1,160 @@
+// Engine: shards, store, models and planners of one process.
+//
+//   Engine engine;                                  // embedded defaults: local model, ./.ragent
+//   Result<Answer> answer = engine.run(clerk, "What is 2 + 3?");
+//
+// Construction stores options; the first call opens the home and carries its error. Methods may be
+// called from any thread but a shard's (there: Error{misuse}); destruction joins every thread and
+// leaves unfinished runs to the next engine of this home.
+#pragma once
+
+#include <ragent/planner.h>
+#include <ragent/tenant.h>
+#include <ragent/typed.h>
+
+namespace ragent {
+
+class Store;
+class EngineCore;
+
+// Opens the models whose names it knows; null for the others.
+using ModelSource = std::function<Result<std::unique_ptr<Model>>(const std::string& name)>;
+
+struct EngineOptions {
+  std::string home = ".ragent";
+  std::uint32_t threads = 1;        // shards; 0: the caller's thread is the shard while it waits
+  std::unique_ptr<Store> store = {};   // null: SQLite in `home`
+  std::vector<ModelSource> models = {};
+  std::vector<Planner> planners = {};
+  std::vector<Agent> agents = {};   // whose native tools bind the runs that are resumed
+  bool resume = true;               // carry on the unfinished runs of this home at opening
+  bool check_replay = false;        // replay each finished run and compare (RAGENT_CHECK=replay)
+  EngineOptions();
+  EngineOptions(EngineOptions&&) noexcept;
+  EngineOptions& operator=(EngineOptions&&) noexcept;
+  ~EngineOptions();
+};
+
+enum class OnBusy : std::uint8_t {
+  enqueue,    // after the run at work
+  reject,     // Error{conflict}
+  interrupt,  // cancel it at its next step
+  steer,      // deliver to it before its next think
+};
+
+struct RunOptions {
+  Tenant tenant = {};
+  std::string session = {};  // empty: a new one
+  OnBusy on_busy = OnBusy::enqueue;
+  std::string model = {};    // override, resolved now into the recorded spec
+  std::string planner = {};
+  std::optional<Budget> budget = {};
+  std::chrono::milliseconds deadline = {};  // wall time from now; 0: none
+  std::uint64_t seed = 0;
+};
+
+enum class RunState : std::uint8_t {
+  working, waiting_ask, waiting_timer, waiting_message, in_doubt,
+  unbound, diverged, quarantined, paused, ended,
+};
+std::string_view to_string(RunState state);
+
+struct Event {
+  enum class Kind : std::uint8_t {
+    state,            // the run's state changed: body {"state": …}
+    delta,            // a piece of a reply: (path, step, attempt), no id
+    attempt_started,  // drop older deltas of this step
+    step,             // a record is durable; id = its number in the run
+    progress,         // a tool's note
+    ended,            // body {"outcome": …, "answer": …}
+  };
+  Kind kind = Kind::step;
+  std::uint64_t id = 0;  // number of the record in the run; 0 for those without
+  std::string path = {};
+  std::uint32_t step = 0;
+  std::int32_t call = 0;
+  std::uint32_t attempt = 0;
+  std::string record = {};  // kind of the record: "think", "act", …
+  bool intent = false;
+  Json body = {};
+};
+
+// One run seen from outside; cheap to move. Dropping it does not stop the run.
+class RunHandle {
+ public:
+  RunHandle(RunHandle&&) noexcept;
+  RunHandle& operator=(RunHandle&&) noexcept;
+  ~RunHandle();
+  const std::string& id() const;
+  const std::string& session() const;
+  // The next event, waiting at most `timeout`; nothing when none came or the run has ended.
+  std::optional<Event> next_event(std::chrono::milliseconds timeout);
+  int fd() const;  // readable while an event waits
+  Result<void> cancel(std::string reason);
+  // Blocks until the run has ended, or stands still: then Error{conflict} names what it waits for.
+  Result<Answer> wait();
+
+  struct State;
+  explicit RunHandle(std::shared_ptr<State> state);
+
+ private:
+  std::shared_ptr<State> state_;  // shared with the run on its shard
+};
+
+struct Ask {
+  std::string id = {};  // RUN/PATH:STEP.CALL
+  std::string run = {};
+  std::string question = {};
+  Json schema = {};     // empty: allow or deny
+  std::string digest = {};  // of what is shown: tool, arguments, labels
+};
+
+struct Resolution {
+  enum class Verdict : std::uint8_t { happened, did_not_happen, abandon };
+  Verdict verdict = Verdict::abandon;
+  Json result = {};
+  std::string who = {};
+  std::string evidence = {};
+};
+
+class Engine {
+ public:
+  Engine();  // embedded defaults; needs the component ragent::ragent
+  explicit Engine(EngineOptions options);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  Result<void> open();  // what the first call does
+  Result<Answer> run(const Agent& agent, Input input, RunOptions options = {});
+  // The answer as a T: its schema binds the model, the text is parsed.
+  template <class T>
+  Result<T> run(const Agent& agent, Input input, RunOptions options = {});
+  Result<RunHandle> start(const Agent& agent, Input input, RunOptions options = {});
+  // From a coroutine on any loop of yours is not possible: this one runs on a shard of the engine.
+  Task<Answer> call(Agent agent, Input input, RunOptions options = {});
+
+  Result<RunHandle> attach(const std::string& run, Tenant tenant = {});  // a run at work or parked
+  Result<std::vector<Ask>> asks(Tenant tenant = {});
+  Result<void> answer(const std::string& ask, Decision decision, Tenant tenant = {});
+  Result<void> resolve(const std::string& run, const std::string& step, Resolution resolution,
+                       Tenant tenant = {});
+  Result<void> cancel(const std::string& run, std::string reason, Tenant tenant = {});
+  // threads = 0: lets the shard work for at most `timeout`; true when something was done.
+  bool poll(std::chrono::milliseconds timeout);
+
+ private:
+  std::unique_ptr<EngineCore> core_;
+};
+
+template <class T>
+Result<T> Engine::run(const Agent& agent, Input input, RunOptions options) {
+  input.schema = schema_of<T>();
+  Result<Answer> answer = run(agent, std::move(input), std::move(options));
+  if (!answer) return fail(std::move(answer.error()));
+  Result<Json> json = parse_json(answer->text);
+  if (!json) return fail(within("the answer", std::move(json.error())));
+  return from_json<T>(*json);
+}
+
+}  // namespace ragent

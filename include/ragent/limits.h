@@ -1,0 +1,59 @@
+// Every bound of Ragent, by name, in one place. Nothing unbounded is merged.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace ragent::limits {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Runs
+inline constexpr std::uint32_t kStepsDefault = 32;           // budget of a run that names none
+inline constexpr std::uint32_t kTokensDefault = 200'000;
+inline constexpr milliseconds kTimeDefault = seconds(600);
+inline constexpr std::uint32_t kStepsPerChapterMax = 100'000;
+inline constexpr std::size_t kInputBytesMax = 1u << 20;
+inline constexpr std::size_t kForkChildrenMax = 256;
+inline constexpr std::size_t kBranchDepthMax = 16;
+inline constexpr std::size_t kCallsPerStepMax = 32;
+inline constexpr std::uint32_t kReplayCrashesMax = 3;        // then quarantined
+inline constexpr std::size_t kSessionQueueMax = 64;          // inputs waiting for a busy session
+inline constexpr std::size_t kHistoryTurnsMax = 200;         // turns of a session that a run sees
+inline constexpr std::size_t kEventsQueuedMax = 4096;        // per handle; older deltas go first
+
+// Tools
+inline constexpr std::size_t kObservationBytesMax = 32u << 10;   // the rest becomes an artifact
+inline constexpr std::size_t kToolOutputBytesMax = 8u << 20;     // more than this fails the call
+inline constexpr std::size_t kPreviewBytes = 2048;
+inline constexpr milliseconds kToolTimeDefault = seconds(30);
+inline constexpr std::size_t kParameterFieldsMax = 32;
+inline constexpr std::size_t kSqlRowsMax = 1000;
+inline constexpr std::size_t kSeenValuesMax = 64;            // candidates kept per `seen` rule
+inline constexpr std::uint32_t kEffectAttemptsMax = 3;       // live attempts of one idempotent call
+inline constexpr std::uint32_t kQueryAttemptsMax = 3;        // then in doubt
+
+// Models
+inline constexpr std::uint32_t kReplyTokensDefault = 512;
+inline constexpr std::uint32_t kContextTokensDefault = 8192;
+
+// JSON and files
+inline constexpr std::size_t kJsonDepthMax = 64;
+inline constexpr std::size_t kJsonBytesMax = 16u << 20;
+inline constexpr std::size_t kConfigBytesMax = 1u << 20;
+
+// Store
+inline constexpr std::size_t kGroupRecordsMax = 8192;        // records of one commit
+inline constexpr std::size_t kOpenTenantFilesMax = 64;
+inline constexpr std::size_t kFileBatchRuns = 256;           // finished runs filed at once
+inline constexpr milliseconds kStoreRetryFirst{100};         // a full disk: back off and try again
+inline constexpr milliseconds kStoreRetryMax = seconds(5);
+
+// Threads
+inline constexpr std::size_t kBlockingThreads = 4;
+inline constexpr std::size_t kStoreThreads = 2;
+inline constexpr milliseconds kTurnSlow{1};                  // a longer shard turn is logged
+
+}  // namespace ragent::limits

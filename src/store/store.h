@@ -1,0 +1,200 @@
+// Store: where runs live. A Journal of live runs of all tenants, the Tenants at rest, and the
+// Artifacts. Two implementations behind one conformance suite: sqlite/ and memory/.
+//
+//   Result<std::unique_ptr<Store>> store = open_sqlite_store(".ragent");
+//   Group group;  group.records.push_back(record);
+//   Result<std::uint64_t> lsn = (*store)->journal().commit(group);   // durable on return
+//
+// Every method blocks and may be called from one thread at a time per interface: the journal's
+// commit on the writer, everything else on the store pool (each method locks for itself where
+// two may meet). Errors: io (stop the engine), unavailable (no space: roll back, try again),
+// invalid (broken or newer store), conflict (another owner).
+#pragma once
+
+#include <ragent/tenant.h>
+#include <ragent/tool.h>
+
+#include <vector>
+
+namespace ragent {
+
+using RunId = std::int64_t;  // within one home; its uid is what users see
+
+enum class RecordKind : std::uint8_t {
+  start, open, think, act, ask, recall, remember, compact, value, patched, send, wait,
+  fork, next, cancel, call_agent, hand_off, resolve, stop, feedback, chapter, final,
+};
+enum class Phase : std::uint8_t { intent, outcome };
+std::string_view to_string(RecordKind kind);
+std::optional<RecordKind> record_kind_from(std::string_view name);
+
+inline constexpr std::uint32_t kNoStep = 0xffffffff;  // of start, stop, chapter, final
+
+struct Record {
+  std::uint64_t lsn = 0;  // order in the process; given by the writer at commit
+  RunId run = 0;
+  std::uint32_t n = 0;    // order in the run, without gaps
+  std::uint32_t chapter = 0;
+  std::string path = "0";
+  std::uint32_t step = kNoStep;
+  std::uint32_t call = 0;
+  RecordKind kind = RecordKind::start;
+  Phase phase = Phase::outcome;
+  std::uint32_t attempt = 1;
+  std::int64_t at = 0;    // wall clock, ms since the epoch
+  Digest digest = {};
+  std::string body = {};  // JSON
+  friend bool operator==(const Record&, const Record&) = default;
+};
+
+// A run as the journal lists it. `state` is the word of RunState; `outcome` of Outcome, or empty.
+struct RunRow {
+  RunId id = 0;
+  std::string uid = {};
+  std::string tenant = {};
+  std::string session = {};
+  std::string parent = {};   // uid of the run that called it
+  std::string agent = {};    // name
+  std::string spec = {};     // digest
+  std::string planner = {};  // name@version
+  std::string state = {};
+  std::string outcome = {};
+  std::string task = {};     // the beginning of the input, for listings
+  std::uint32_t chapter = 0;
+  std::uint32_t n = 0;       // records so far
+  std::uint32_t crashes = 0; // replays begun and not survived
+  std::int64_t started_at = 0;
+  std::int64_t ended_at = 0;
+  friend bool operator==(const RunRow&, const RunRow&) = default;
+};
+
+// What a parked run waits for.
+struct WaitRow {
+  RunId run = 0;
+  std::string path = {};
+  std::uint32_t step = 0;
+  std::uint32_t call = 0;
+  std::string kind = {};  // "ask", "timer", "message", "doubt"
+  std::string key = {};   // of an ask: its id
+  std::int64_t due = 0;   // of a timer: ms since the epoch; 0: none
+  std::string body = {};  // JSON: what is shown
+  friend bool operator==(const WaitRow&, const WaitRow&) = default;
+};
+
+// Input for a session that is busy, or a message; consumed by the record that takes it.
+struct InboxRow {
+  std::string id = {};  // unique: a second row with it is ignored
+  std::string tenant = {};
+  std::string session = {};
+  RunId run = 0;        // 0: for the session
+  std::string body = {};
+  std::uint64_t consumed_lsn = 0;
+  friend bool operator==(const InboxRow&, const InboxRow&) = default;
+};
+
+struct SpecRow {
+  std::string digest = {};
+  std::string body = {};
+  friend bool operator==(const SpecRow&, const SpecRow&) = default;
+};
+
+// One atomic commit. Rows that exist are replaced (runs by id, waits by run, path, step, call).
+struct Group {
+  std::vector<SpecRow> specs = {};
+  std::vector<RunRow> runs = {};         // new or changed: state goes with the record that causes it
+  std::vector<Record> records = {};      // lsn is set by commit, in this order
+  std::vector<WaitRow> waits = {};
+  std::vector<WaitRow> waits_done = {};  // by run, path, step, call
+  std::vector<InboxRow> inbox = {};
+  std::vector<std::string> inbox_done = {};  // consumed by the last record of this group
+  bool empty() const;
+  void append(Group&& later);            // one commit out of two
+};
+
+// Live runs of all tenants. One writer.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  // Durable on return; answers the lsn of its first record. ENOSPC: Error{unavailable}, nothing
+  // written. Any other failure: Error{io}: the engine must stop, what was written is not known.
+  virtual Result<std::uint64_t> commit(const Group& group) = 0;
+  virtual Result<std::vector<RunRow>> runs() = 0;    // by id; not yet filed
+  virtual Result<std::vector<Record>> records(RunId run, std::uint32_t chapter_from) = 0;  // by n
+  virtual Result<std::vector<WaitRow>> waits() = 0;
+  virtual Result<std::vector<InboxRow>> inbox() = 0;  // not consumed, in order of arrival
+  virtual Result<std::string> spec(const std::string& digest) = 0;  // not_found
+};
+
+// One exchange of a session: the input of a run and its answer.
+struct Turn {
+  std::uint32_t number = 0;  // 1, 2, … within the session
+  std::string run = {};      // uid
+  std::string input = {};    // JSON of the user's Message
+  std::string answer = {};   // JSON of the assistant's Message
+  std::int64_t at = 0;
+  friend bool operator==(const Turn&, const Turn&) = default;
+};
+
+// What a `final` record brings into the tenant file.
+struct Applied {
+  std::uint64_t lsn = 0;
+  std::string session = {};
+  Turn turn = {};            // number 0: none (the run did not answer)
+  std::string usage = {};    // JSON: tokens, steps, time
+};
+
+// One finished run at rest: its row and all its records.
+struct FiledRun {
+  RunRow row = {};
+  std::vector<Record> records = {};
+};
+
+struct SessionRow {
+  std::string id = {};
+  std::uint32_t turns = 0;
+  std::int64_t changed_at = 0;
+};
+
+// Tenants at rest: one file each. Every method may repeat (a crash between two of them does).
+class Tenants {
+ public:
+  virtual ~Tenants() = default;
+  // In order of lsn; what is at or below the file's applied_lsn is skipped. Not synced.
+  virtual Result<void> apply(const Tenant& tenant, const std::vector<Applied>& items) = 0;
+  // Copies finished runs into the tenant file, syncs it, then deletes them from the journal.
+  virtual Result<void> file(const Tenant& tenant, const std::vector<RunId>& runs) = 0;
+  virtual Result<std::vector<Turn>> turns(const Tenant& tenant, const std::string& session,
+                                          std::uint32_t number_from) = 0;
+  virtual Result<std::vector<SessionRow>> sessions(const Tenant& tenant) = 0;
+  virtual Result<std::vector<RunRow>> runs(const Tenant& tenant) = 0;  // filed, newest first
+  virtual Result<FiledRun> run(const Tenant& tenant, const std::string& uid) = 0;  // not_found
+  // The lsn up to which `final` records were applied: the engine redoes everything above it.
+  virtual Result<std::uint64_t> applied_lsn(const Tenant& tenant) = 0;
+};
+
+// Bytes above limits::kObservationBytesMax, by content: id = SHA-256 in hex.
+class Artifacts {
+ public:
+  virtual ~Artifacts() = default;
+  virtual Result<std::string> put(const Tenant& tenant, std::string_view bytes) = 0;
+  virtual Result<std::string> get(const Tenant& tenant, const std::string& id) = 0;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual Journal& journal() = 0;
+  virtual Tenants& tenants() = 0;
+  virtual Artifacts& artifacts() = 0;
+  // Run ids given out so far: the next run takes a higher one.
+  virtual Result<RunId> last_run_id() = 0;
+};
+
+// `home` is made when absent. Takes the flock of `home`/lock; Error{conflict} names the process
+// that holds it. Error{invalid}: a broken store, or one of a newer format.
+Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& home);
+// Beside a living owner, without its lock: commit, apply, file and put answer Error{misuse}.
+Result<std::unique_ptr<Store>> open_sqlite_store_read_only(const std::string& home);
+std::unique_ptr<Store> make_memory_store();
+
+}  // namespace ragent
