@@ -48,6 +48,8 @@ inline constexpr std::size_t kConfigBytesMax = 1u << 20;
 inline constexpr std::size_t kGroupRecordsMax = 8192;        // records of one commit
 inline constexpr std::size_t kOpenTenantFilesMax = 64;
 inline constexpr std::size_t kFileBatchRuns = 256;           // finished runs filed at once
+inline constexpr std::size_t kRunsListedMax = 10'000;        // runs or sessions of one listing
+inline constexpr std::size_t kArtifactBytesMax = 64u << 20;
 inline constexpr milliseconds kStoreRetryFirst{100};         // a full disk: back off and try again
 inline constexpr milliseconds kStoreRetryMax = seconds(5);
 

@@ -5,10 +5,11 @@
 //   Group group;  group.records.push_back(record);
 //   Result<std::uint64_t> lsn = (*store)->journal().commit(group);   // durable on return
 //
-// Every method blocks and may be called from one thread at a time per interface: the journal's
-// commit on the writer, everything else on the store pool (each method locks for itself where
-// two may meet). Errors: io (stop the engine), unavailable (no space: roll back, try again),
-// invalid (broken or newer store), conflict (another owner).
+// Every method blocks. Journal::commit belongs to the writer thread; everything else may be called
+// from any thread at any time (the store pool) and waits for no commit. Calls that change a tenant
+// (apply, file) come one at a time: its strand. Errors: io (stop the engine), unavailable (no
+// space: rolled back, try again), invalid (broken or newer store), conflict (another owner),
+// misuse (a bug of the caller, or a store opened for reading).
 #pragma once
 
 #include <ragent/tenant.h>
@@ -20,6 +21,7 @@ namespace ragent {
 
 using RunId = std::int64_t;  // within one home; its uid is what users see
 
+// The numbers are stored in filed runs: only ever append.
 enum class RecordKind : std::uint8_t {
   start, open, think, act, ask, recall, remember, compact, value, patched, send, wait,
   fork, next, cancel, call_agent, hand_off, resolve, stop, feedback, chapter, final,
@@ -33,7 +35,7 @@ inline constexpr std::uint32_t kNoStep = 0xffffffff;  // of start, stop, chapter
 struct Record {
   std::uint64_t lsn = 0;  // order in the process; given by the writer at commit
   RunId run = 0;
-  std::uint32_t n = 0;    // order in the run, without gaps
+  std::uint32_t n = 0;    // order in the run: 1, 2, … without gaps
   std::uint32_t chapter = 0;
   std::string path = "0";
   std::uint32_t step = kNoStep;
@@ -61,7 +63,7 @@ struct RunRow {
   std::string outcome = {};
   std::string task = {};     // the beginning of the input, for listings
   std::uint32_t chapter = 0;
-  std::uint32_t n = 0;       // records so far
+  std::uint32_t n = 0;       // of its last record; found by reading, ignored by commit
   std::uint32_t crashes = 0; // replays begun and not survived
   std::int64_t started_at = 0;
   std::int64_t ended_at = 0;
@@ -78,12 +80,13 @@ struct WaitRow {
   std::string key = {};   // of an ask: its id
   std::int64_t due = 0;   // of a timer: ms since the epoch; 0: none
   std::string body = {};  // JSON: what is shown
+  bool done = false;      // in a Group: it waits no longer (only run, path, step, call count)
   friend bool operator==(const WaitRow&, const WaitRow&) = default;
 };
 
 // Input for a session that is busy, or a message; consumed by the record that takes it.
 struct InboxRow {
-  std::string id = {};  // unique: a second row with it is ignored
+  std::string id = {};  // unique: a second row with it is ignored, also after it was consumed
   std::string tenant = {};
   std::string session = {};
   RunId run = 0;        // 0: for the session
@@ -92,37 +95,52 @@ struct InboxRow {
   friend bool operator==(const InboxRow&, const InboxRow&) = default;
 };
 
+// Which record took an inbox row: one of the same Group.
+struct InboxDone {
+  std::string id = {};
+  RunId run = 0;
+  std::uint32_t n = 0;
+  friend bool operator==(const InboxDone&, const InboxDone&) = default;
+};
+
 struct SpecRow {
   std::string digest = {};
   std::string body = {};
   friend bool operator==(const SpecRow&, const SpecRow&) = default;
 };
 
-// One atomic commit. Rows that exist are replaced (runs by id, waits by run, path, step, call).
+// One atomic commit, list by list and in the order of each list. Rows that exist are replaced
+// (runs by id, waits by run, path, step, call); a spec that exists is left.
 struct Group {
   std::vector<SpecRow> specs = {};
   std::vector<RunRow> runs = {};         // new or changed: state goes with the record that causes it
   std::vector<Record> records = {};      // lsn is set by commit, in this order
-  std::vector<WaitRow> waits = {};
-  std::vector<WaitRow> waits_done = {};  // by run, path, step, call
+  std::vector<WaitRow> waits = {};       // new, changed or `done`
   std::vector<InboxRow> inbox = {};
-  std::vector<std::string> inbox_done = {};  // consumed by the last record of this group
+  std::vector<InboxDone> inbox_done = {};
+  std::vector<RunId> forget = {};        // filed by Tenants::file: their rows leave the journal
   bool empty() const;
   void append(Group&& later);            // one commit out of two
 };
 
-// Live runs of all tenants. One writer.
+// Live runs of all tenants. One writer. runs(), waits() and inbox() are for the engine's opening:
+// they answer the rows of all tenants.
 class Journal {
  public:
   virtual ~Journal() = default;
-  // Durable on return; answers the lsn of its first record. ENOSPC: Error{unavailable}, nothing
-  // written. Any other failure: Error{io}: the engine must stop, what was written is not known.
+  // Durable on return; answers the lsn of its first record. An lsn is never given twice, also
+  // after filing. Error{unavailable}: no space; nothing is written, the same group may come again.
+  // Error{misuse}: two records with the same (run, n); nothing is written. Any other failure:
+  // Error{io}: what was written is not known, every later commit fails, the engine must stop.
   virtual Result<std::uint64_t> commit(const Group& group) = 0;
   virtual Result<std::vector<RunRow>> runs() = 0;    // by id; not yet filed
-  virtual Result<std::vector<Record>> records(RunId run, std::uint32_t chapter_from) = 0;  // by n
+  // By n, of that chapter and later ones; O(what it answers). Empty when it is not the tenant's.
+  virtual Result<std::vector<Record>> records(const Tenant& tenant, RunId run,
+                                              std::uint32_t chapter_from) = 0;
   virtual Result<std::vector<WaitRow>> waits() = 0;
   virtual Result<std::vector<InboxRow>> inbox() = 0;  // not consumed, in order of arrival
-  virtual Result<std::string> spec(const std::string& digest) = 0;  // not_found
+  // The spec of a live run of this tenant; Error{not_found}.
+  virtual Result<std::string> spec(const Tenant& tenant, const std::string& digest) = 0;
 };
 
 // One exchange of a session: the input of a run and its answer.
@@ -143,31 +161,38 @@ struct Applied {
   std::string usage = {};    // JSON: tokens, steps, time
 };
 
-// One finished run at rest: its row and all its records.
+// One run with all its records and the spec it is pinned to.
 struct FiledRun {
   RunRow row = {};
   std::vector<Record> records = {};
+  std::string spec = {};
+  friend bool operator==(const FiledRun&, const FiledRun&) = default;
 };
 
 struct SessionRow {
   std::string id = {};
-  std::uint32_t turns = 0;
-  std::int64_t changed_at = 0;
+  std::uint32_t turns = 0;      // number of the last one
+  std::int64_t changed_at = 0;  // of the last one
+  friend bool operator==(const SessionRow&, const SessionRow&) = default;
 };
 
 // Tenants at rest: one file each. Every method may repeat (a crash between two of them does).
 class Tenants {
  public:
   virtual ~Tenants() = default;
-  // In order of lsn; what is at or below the file's applied_lsn is skipped. Not synced.
+  // In order of lsn; what is at or below the file's applied_lsn is skipped. Not synced: a power
+  // cut may take it back, applied_lsn with it.
   virtual Result<void> apply(const Tenant& tenant, const std::vector<Applied>& items) = 0;
-  // Copies finished runs into the tenant file, syncs it, then deletes them from the journal.
+  // Copies ended runs, whose `final` was applied, from the journal into the tenant file and syncs
+  // it. The caller then puts them into Group::forget, so that the writer deletes them from the
+  // journal. Runs that are already filed are left.
   virtual Result<void> file(const Tenant& tenant, const std::vector<RunId>& runs) = 0;
   virtual Result<std::vector<Turn>> turns(const Tenant& tenant, const std::string& session,
                                           std::uint32_t number_from) = 0;
   virtual Result<std::vector<SessionRow>> sessions(const Tenant& tenant) = 0;
   virtual Result<std::vector<RunRow>> runs(const Tenant& tenant) = 0;  // filed, newest first
-  virtual Result<FiledRun> run(const Tenant& tenant, const std::string& uid) = 0;  // not_found
+  // A run of this tenant, live (from the journal) or filed; Error{not_found}.
+  virtual Result<FiledRun> run(const Tenant& tenant, const std::string& uid) = 0;
   // The lsn up to which `final` records were applied: the engine redoes everything above it.
   virtual Result<std::uint64_t> applied_lsn(const Tenant& tenant) = 0;
 };
@@ -176,7 +201,7 @@ class Tenants {
 class Artifacts {
  public:
   virtual ~Artifacts() = default;
-  virtual Result<std::string> put(const Tenant& tenant, std::string_view bytes) = 0;
+  virtual Result<std::string> put(const Tenant& tenant, std::string_view bytes) = 0;  // durable
   virtual Result<std::string> get(const Tenant& tenant, const std::string& id) = 0;
 };
 
@@ -195,6 +220,13 @@ class Store {
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& home);
 // Beside a living owner, without its lock: commit, apply, file and put answer Error{misuse}.
 Result<std::unique_ptr<Store>> open_sqlite_store_read_only(const std::string& home);
-std::unique_ptr<Store> make_memory_store();
+
+// The same without files. A disk (memory/memory_store.h) outlives the store, as files do: a
+// simulator "crashes" an engine, then opens another on the same disk. Null: one of its own.
+class MemoryDisk;
+std::unique_ptr<Store> make_memory_store(std::shared_ptr<MemoryDisk> disk = {});
+
+// Runs of a tenant, live and filed, newest first, at most limits::kRunsListedMax.
+Result<std::vector<RunRow>> list_runs(Store& store, const Tenant& tenant);
 
 }  // namespace ragent
