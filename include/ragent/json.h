@@ -46,8 +46,8 @@ class Json {
   Json(std::string value) noexcept;
   Json(Array value) noexcept;
   Json(Object value) noexcept;
-  static Json array(std::initializer_list<Json> items = {});
-  static Json object(std::initializer_list<Member> members = {});
+  static Json array(std::initializer_list<Json> items);      // empty: Json::array({})
+  static Json object(std::initializer_list<Member> members);  // empty: Json::object({})
 
   bool is_null() const { return value_.index() == 0; }
   bool is_bool() const { return value_.index() == 1; }

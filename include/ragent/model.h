@@ -74,11 +74,15 @@ struct Reply {
 };
 
 // An append-only list of messages: a cheap value. Copies share what they have in common, so a
-// step costs O(what it adds). The digest covers every message.
+// step costs O(what it adds). The digest covers the tools and every message.
 class Transcript {
  public:
   Transcript() = default;
   explicit Transcript(std::vector<ToolSpec> tools);  // the tools of the agent, in fixed order
+  Transcript(const Transcript& other);
+  Transcript(Transcript&& other) noexcept;
+  Transcript& operator=(Transcript other) noexcept;
+  ~Transcript();
 
   void add(Message message);
   // The model's reply and what its calls brought, in the order of the calls.
@@ -88,15 +92,19 @@ class Transcript {
   const Message& last() const;  // of a transcript that is not empty
   // Messages from index `from` on, oldest first; valid while this transcript lives. O(result).
   std::vector<const Message*> messages(std::size_t from = 0) const;
+  const Message* last_user() const;  // the latest message of the user; null: none
+  std::size_t replies() const;       // of the assistant after that message
   const std::vector<ToolSpec>& tools() const;
   Digest digest() const;
   // The digest of the first `count` messages: how a model finds what it has evaluated already.
+  // O(size - count).
   Digest digest(std::size_t count) const;
 
  private:
   struct Node;
-  std::shared_ptr<const Node> tail_;                         // shared by copies and forks
-  std::shared_ptr<const std::vector<ToolSpec>> tools_ = {};  // shared by copies and forks
+  struct Tools;
+  const Node* tail_ = nullptr;                 // counted: shared by copies and forks
+  std::shared_ptr<const Tools> tools_ = {};    // shared by copies and forks
 };
 
 // One tool as it may be called at this step: its `seen` arguments with the values they may take.

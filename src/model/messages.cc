@@ -1,0 +1,206 @@
+#include <model/messages.h>
+
+#include <array>
+
+namespace ragent {
+namespace {
+
+constexpr std::array<std::string_view, 4> kRoles = {"system", "user", "assistant", "tool"};
+constexpr std::array<std::string_view, 4> kStatuses = {"done", "failed", "unknown", "refused"};
+constexpr std::array<std::string_view, 3> kFinishes = {"stop", "calls", "length"};
+
+template <class E, std::size_t N>
+std::string_view name_of(const std::array<std::string_view, N>& names, E value) {
+  return names.at(static_cast<std::size_t>(value));
+}
+
+template <class E, std::size_t N>
+Result<E> value_of(const std::array<std::string_view, N>& names, const Json& json,
+                   std::string_view key) {
+  std::string name = json.text(key);
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == name) return static_cast<E>(i);
+  }
+  std::string all;
+  for (std::string_view each : names) all += (all.empty() ? "" : ", ") + std::string(each);
+  return fail(ErrorKind::invalid, std::string(key) + ": expected one of " + all + ", got \"" +
+                                      name + "\"");
+}
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+
+Json label_json(Label label) {
+  Json out = Json::object({});
+  if (!label.trusted) out["trusted"] = false;
+  if (label.confidential) out["confidential"] = true;
+  return out;
+}
+
+void put_label(Json& out, Label label) {
+  if (label != Label{}) out["label"] = label_json(label);
+}
+
+Label label_of(const Json& json) {
+  const Json* label = json.find("label");
+  if (!label) return {};
+  return {.trusted = label->flag("trusted", true), .confidential = label->flag("confidential")};
+}
+
+Json part_json(const Part& part) {
+  return std::visit(
+      Overload{
+          [](const Text& text) { return Json::object({{"text", text.text}}); },
+          [](const Media& media) {
+            return Json::object({{"media", media.artifact}, {"mime", media.mime}});
+          },
+          [](const Reasoning& reasoning) {
+            Json out = Json::object({{"reasoning", reasoning.text}});
+            if (!reasoning.state.empty()) out["state"] = reasoning.state;
+            return out;
+          },
+          [](const ToolCall& call) {
+            return Json::object(
+                {{"call", call.id}, {"tool", call.tool}, {"arguments", call.arguments}});
+          },
+          [](const ToolResult& result) {
+            return Json::object({{"result", result.call},
+                                 {"tool", result.tool},
+                                 {"observation", to_json(result.observation)}});
+          },
+      },
+      part);
+}
+
+ToolCall call_of(const Json& json) {
+  const Json* arguments = json.find("arguments");
+  return {.id = json.text("call"),
+          .tool = json.text("tool"),
+          .arguments = arguments ? *arguments : Json::object({})};
+}
+
+Reasoning reasoning_of(const Json& json) {
+  return {.text = json.text("reasoning"), .state = json.text("state")};
+}
+
+Result<Part> part_from(const Json& json) {
+  if (json.find("text")) return Text{json.text("text")};
+  if (json.find("media")) return Media{.artifact = json.text("media"), .mime = json.text("mime")};
+  if (json.find("reasoning")) return reasoning_of(json);
+  if (json.find("call")) return call_of(json);
+  if (const Json* observation = json.find("observation")) {
+    Result<Observation> value = observation_from_json(*observation);
+    if (!value) return fail(within("observation", std::move(value.error())));
+    return ToolResult{.call = json.text("result"),
+                      .tool = json.text("tool"),
+                      .observation = std::move(*value)};
+  }
+  return fail(ErrorKind::invalid,
+              "expected a part (text, media, reasoning, call or result), got " + json.dump());
+}
+
+}  // namespace
+
+Message Message::of(Role role, std::string text) {
+  return {.role = role, .parts = {Text{std::move(text)}}};
+}
+
+std::string Message::text() const {
+  std::string out;
+  for (const Part& part : parts) {
+    if (const auto* text = std::get_if<Text>(&part)) out += text->text;
+  }
+  return out;
+}
+
+Usage& Usage::operator+=(const Usage& other) {
+  tokens_input += other.tokens_input;
+  tokens_cached += other.tokens_cached;
+  tokens_output += other.tokens_output;
+  return *this;
+}
+
+std::string Observation::text() const { return value.dump(); }
+
+Json to_json(const Observation& observation) {
+  Json out = Json::object(
+      {{"status", name_of(kStatuses, observation.status)}, {"value", observation.value}});
+  if (!observation.artifact.empty()) out["artifact"] = observation.artifact;
+  put_label(out, observation.label);
+  return out;
+}
+
+Result<Observation> observation_from_json(const Json& json) {
+  Result<Observation::Status> status = value_of<Observation::Status>(kStatuses, json, "status");
+  if (!status) return fail(std::move(status.error()));
+  const Json* value = json.find("value");
+  return Observation{.status = *status,
+                     .value = value ? *value : Json(),
+                     .artifact = json.text("artifact"),
+                     .label = label_of(json)};
+}
+
+Json to_json(const Usage& usage) {
+  return Json::object({{"tokens_input", usage.tokens_input},
+                       {"tokens_cached", usage.tokens_cached},
+                       {"tokens_output", usage.tokens_output}});
+}
+
+Usage usage_from_json(const Json& json) {
+  return {.tokens_input = json.integer("tokens_input"),
+          .tokens_cached = json.integer("tokens_cached"),
+          .tokens_output = json.integer("tokens_output")};
+}
+
+Json to_json(const Message& message) {
+  Json parts = Json::array({});
+  for (const Part& part : message.parts) parts.push_back(part_json(part));
+  Json out = Json::object({{"role", name_of(kRoles, message.role)}, {"parts", std::move(parts)}});
+  put_label(out, message.label);
+  if (message.stable) out["stable"] = true;
+  return out;
+}
+
+Result<Message> message_from_json(const Json& json) {
+  Result<Role> role = value_of<Role>(kRoles, json, "role");
+  if (!role) return fail(std::move(role.error()));
+  Message out{.role = *role, .label = label_of(json), .stable = json.flag("stable")};
+  const Json* parts = json.find("parts");
+  if (!parts || !parts->is_array()) {
+    return fail(ErrorKind::invalid, "parts: expected an array, got " + json.dump());
+  }
+  for (const Json& item : *parts->array()) {
+    Result<Part> part = part_from(item);
+    if (!part) return fail(within("parts", std::move(part.error())));
+    out.parts.push_back(std::move(*part));
+  }
+  return out;
+}
+
+Json to_json(const Reply& reply) {
+  Json out = Json::object({});
+  if (!reply.text.empty() || reply.calls.empty()) out["text"] = reply.text;
+  for (const ToolCall& call : reply.calls) out["calls"].push_back(part_json(call));
+  for (const Reasoning& part : reply.reasoning) out["reasoning"].push_back(part_json(part));
+  out["usage"] = to_json(reply.usage);
+  out["finish"] = name_of(kFinishes, reply.finish);
+  return out;
+}
+
+Result<Reply> reply_from_json(const Json& json) {
+  Result<Finish> finish = value_of<Finish>(kFinishes, json, "finish");
+  if (!finish) return fail(within("reply", std::move(finish.error())));
+  Reply out{.text = json.text("text"), .finish = *finish};
+  if (const Json* usage = json.find("usage")) out.usage = usage_from_json(*usage);
+  if (const Json* calls = json.find("calls"); calls && calls->is_array()) {
+    for (const Json& call : *calls->array()) out.calls.push_back(call_of(call));
+  }
+  if (const Json* parts = json.find("reasoning"); parts && parts->is_array()) {
+    for (const Json& part : *parts->array()) out.reasoning.push_back(reasoning_of(part));
+  }
+  return out;
+}
+
+}  // namespace ragent
