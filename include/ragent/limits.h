@@ -30,6 +30,7 @@ inline constexpr std::size_t kToolOutputBytesMax = 8u << 20;     // more than th
 inline constexpr std::size_t kPreviewBytes = 2048;
 inline constexpr milliseconds kToolTimeDefault = seconds(30);
 inline constexpr std::size_t kParameterFieldsMax = 32;
+inline constexpr std::size_t kSchemaDepthMax = 16;     // nesting a derived schema spells out
 inline constexpr std::size_t kSqlRowsMax = 1000;
 inline constexpr std::size_t kSeenValuesMax = 64;            // candidates kept per `seen` rule
 inline constexpr std::uint32_t kEffectAttemptsMax = 3;       // live attempts of one idempotent call
