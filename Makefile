@@ -1,0 +1,57 @@
+# Two commands to begin with: `make demo` and `make test`. `make` alone lists them all.
+MODELS ?= tiny
+unexport MAKEFLAGS
+
+.PHONY: help demo test test-long build bench lint format asan tsan fuzz clean setup
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+demo:  ## set up, build, and watch an agent book a trip (first time: about 20 minutes)
+	@scripts/setup --models default
+	@scripts/build release
+	@scripts/demo
+
+test:  ## set up, build, run every test not marked long
+	@scripts/setup --models $(MODELS)
+	@scripts/build dev
+	@scripts/run_tests build/dev
+
+test-long:  ## the tests marked long: real models, thousands of kills, ThreadSanitizer
+	@scripts/setup --models tiny,small,default
+	@scripts/build dev
+	@scripts/build tsan
+	@scripts/run_tests --long build/dev build/tsan
+
+build:  ## the ragent command, optimised, in build/release/bin
+	@scripts/setup --models $(MODELS)
+	@scripts/build release
+
+bench:  ## benchmarks, optimised, results in bench/out
+	@scripts/setup --models $(MODELS)
+	@scripts/build release
+	@scripts/run_bench build/release
+
+lint:  ## formatting, clang-tidy, arrows between folders, public headers, sizes
+	@scripts/setup --models ''
+	@scripts/lint/all
+
+format:  ## formats every C++ file in place
+	@scripts/lint/format --fix
+
+asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/setup --models $(MODELS)
+	@scripts/build asan
+	@scripts/run_tests build/asan
+
+tsan:  ## the tests under ThreadSanitizer, without the local model
+	@scripts/setup --models $(MODELS)
+	@scripts/build tsan
+	@scripts/run_tests build/tsan
+
+fuzz:  ## each fuzz target for FUZZ_SECONDS (default 60), starting from its corpus
+	@scripts/setup --models ''
+	@scripts/build fuzz
+	@scripts/run_fuzz build/fuzz
+
+clean:  ## deletes build/ (the cache of sources and weights stays)
+	rm -rf build
