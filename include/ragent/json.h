@@ -13,6 +13,7 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -39,7 +40,7 @@ class Json {
   Json(std::int64_t value) noexcept;
   template <std::integral I>
     requires(!std::same_as<I, bool> && !std::same_as<I, std::int64_t>)
-  Json(I value) noexcept : Json(static_cast<std::int64_t>(value)) {}
+  Json(I value) noexcept;  // beyond int64: a double
   Json(double value) noexcept;
   Json(const char* value);
   Json(std::string_view value);
@@ -83,9 +84,12 @@ class Json {
   void push_back(Json item);
   std::size_t size() const;  // members or items; 0 for the others
 
-  std::string dump() const;                // one line, no spaces, members in order
+  // One line, no spaces, members in order; doubles in the fewest digits that read back the same
+  // (infinities and NaN: null), bytes that are not UTF-8 as U+FFFD.
+  std::string dump() const;
   std::string pretty(int indent = 2) const;
 
+  // As JSON Schema compares: numbers by value (1 == 1.0), objects whatever their order.
   friend bool operator==(const Json& a, const Json& b);
 
  private:
@@ -107,6 +111,14 @@ inline Json::~Json() = default;
 inline Json::Json(std::nullptr_t) noexcept {}
 inline Json::Json(bool value) noexcept : value_(value) {}
 inline Json::Json(std::int64_t value) noexcept : value_(value) {}
+template <std::integral I>
+  requires(!std::same_as<I, bool> && !std::same_as<I, std::int64_t>)
+Json::Json(I value) noexcept : value_(static_cast<std::int64_t>(value)) {
+  if constexpr (std::unsigned_integral<I> && sizeof(I) == sizeof(std::int64_t)) {
+    constexpr I kLargest = std::numeric_limits<std::int64_t>::max();
+    if (value > kLargest) value_ = static_cast<double>(value);
+  }
+}
 inline Json::Json(double value) noexcept : value_(value) {}
 inline Json::Json(const char* value) : value_(std::string(value)) {}
 inline Json::Json(std::string_view value) : value_(std::string(value)) {}
@@ -119,7 +131,8 @@ struct JsonLimits {
   std::size_t depth_max = 64;
 };
 
-// Strict RFC 8259. Error{invalid} names line, column, what was expected and what came.
+// Strict RFC 8259. Error{invalid} names line, column, what was expected and what came. A repeated
+// key keeps its last value; an integer beyond int64 becomes a double.
 Result<Json> parse_json(std::string_view text, JsonLimits limits = {});
 
 }  // namespace ragent

@@ -31,6 +31,7 @@ inline constexpr std::size_t kPreviewBytes = 2048;
 inline constexpr milliseconds kToolTimeDefault = seconds(30);
 inline constexpr std::size_t kParameterFieldsMax = 32;
 inline constexpr std::size_t kSchemaDepthMax = 16;     // nesting a derived schema spells out
+inline constexpr std::size_t kFaultsMax = 8;           // of one value that are reported
 inline constexpr std::size_t kSqlRowsMax = 1000;
 inline constexpr std::size_t kSeenValuesMax = 64;            // candidates kept per `seen` rule
 inline constexpr std::uint32_t kEffectAttemptsMax = 3;       // live attempts of one idempotent call
@@ -39,11 +40,14 @@ inline constexpr std::uint32_t kQueryAttemptsMax = 3;        // then in doubt
 // Models
 inline constexpr std::uint32_t kReplyTokensDefault = 512;
 inline constexpr std::uint32_t kContextTokensDefault = 8192;
+inline constexpr std::size_t kModelQueueMax = 256;           // requests waiting for a local model
+inline constexpr std::size_t kPrefixFilesMax = 8;            // saved prompt prefixes; 28 kB a token
 
 // JSON and files
 inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kJsonBytesMax = 16u << 20;
 inline constexpr std::size_t kConfigBytesMax = 1u << 20;
+inline constexpr std::size_t kNameBytesMax = 64;             // of an agent, a tool, a planner
 
 // Store
 inline constexpr std::size_t kGroupRecordsMax = 8192;        // records of one commit
@@ -58,5 +62,7 @@ inline constexpr milliseconds kStoreRetryMax = seconds(5);
 inline constexpr std::size_t kBlockingThreads = 4;
 inline constexpr std::size_t kStoreThreads = 2;
 inline constexpr milliseconds kTurnSlow{1};                  // a longer shard turn is logged
+inline constexpr std::size_t kTurnResumesMax = 256;          // then posts and files get a look
+inline constexpr std::size_t kBlockingQueueMax = 4096;       // waiting for a pool's thread
 
 }  // namespace ragent::limits

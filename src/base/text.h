@@ -1,0 +1,38 @@
+// Text: small functions on UTF-8 text that several parts need. Pure; any thread.
+//
+//   nearest("instuctions", keys)          // "instructions": for "did you mean …?"
+//   utf8_prefix(observation, 2048)        // never cuts a character in two
+//   printable(input, 80)                  // safe to show in a message
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ragent {
+
+// The candidate that differs least from `word`: by at most 2 edits (a swap of neighbours is one)
+// or a third of its length, whichever is more, and never by all of it. The first of equal ones.
+std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
+std::optional<std::string> nearest(std::string_view word,
+                                   std::span<const std::string_view> candidates);
+
+// The bytes of the character at the beginning of `text`: 1 to 4, 0 when it is not valid UTF-8.
+std::size_t utf8_length(std::string_view text);
+bool valid_utf8(std::string_view text);
+std::string utf8_prefix(std::string_view text, std::size_t bytes_max);
+// What is not valid UTF-8 becomes U+FFFD.
+std::string to_utf8(std::string_view bytes);
+// One line of at most about `bytes_max` bytes: control characters and bad bytes become \xNN.
+std::string printable(std::string_view text, std::size_t bytes_max);
+
+std::string_view trim(std::string_view text);  // spaces, tabs and line ends at both ends
+std::vector<std::string_view> split(std::string_view text, char separator);  // keeps empty parts
+std::vector<std::string_view> words(std::string_view text);  // separated by white space
+std::string join(std::span<const std::string> parts, std::string_view separator);
+std::string to_lower(std::string_view text);  // A-Z only
+
+}  // namespace ragent
