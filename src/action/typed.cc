@@ -16,7 +16,6 @@ namespace {
 using Kind = Shape::Kind;
 using Faults = std::vector<std::string>;
 
-constexpr std::size_t kFaultsMax = 8;  // more do not help anybody
 constexpr std::size_t kShownBytesMax = 60;
 
 std::int64_t load_integer(const Shape& shape, const void* value) {
@@ -171,9 +170,7 @@ Json schema_at(const Shape& shape, std::size_t depth) {
 }
 
 std::string shown(const Json& json) {
-  std::string text = json.dump();
-  if (text.size() > kShownBytesMax) text = text.substr(0, kShownBytesMax - 3) + "...";
-  return fmt::format("{} {}", json.type_name(), text);
+  return fmt::format("{} {}", json.type_name(), printable(json.dump(), kShownBytesMax));
 }
 
 std::string integer_words(const Shape& shape) {
@@ -189,7 +186,8 @@ class Reader {
 
  private:
   void fault(const std::string& path, const std::string& text) {
-    if (faults_.size() < kFaultsMax) faults_.push_back(path.empty() ? text : path + ": " + text);
+    if (faults_.size() >= limits::kFaultsMax) return;
+    faults_.push_back(path.empty() ? text : path + ": " + text);
   }
   void expected(const std::string& path, std::string_view what, const Json& json) {
     fault(path, fmt::format("expected {}, got {}", what, shown(json)));
