@@ -86,10 +86,10 @@ struct WaitRow {
 
 // Input for a session that is busy, or a message; consumed by the record that takes it.
 struct InboxRow {
-  std::string id = {};  // unique: a second row with it is ignored, also after it was consumed
+  std::string id = {};  // unique: a second row with it is ignored, until its run is filed
   std::string tenant = {};
   std::string session = {};
-  RunId run = 0;        // 0: for the session
+  RunId run = 0;        // 0: for the session; once consumed, the run that took it
   std::string body = {};
   std::uint64_t consumed_lsn = 0;
   friend bool operator==(const InboxRow&, const InboxRow&) = default;
