@@ -36,7 +36,7 @@ lint:  ## formatting, clang-tidy, arrows between folders, public headers, sizes
 	@scripts/lint/all
 
 format:  ## formats every C++ file in place
-	@scripts/lint/format --fix
+	@scripts/lint/all --fix
 
 asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/setup --models $(MODELS)

@@ -12,6 +12,6 @@ endif()
 add_library(ragent_llama_cpp STATIC IMPORTED GLOBAL)
 set_target_properties(ragent_llama_cpp PROPERTIES
   IMPORTED_LOCATION "${llama_archive}"
-  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES
+  INTERFACE_INCLUDE_DIRECTORIES
     "${llama_source}/include;${llama_source}/ggml/include;${llama_source}/common;${llama_source}/vendor"
   INTERFACE_LINK_LIBRARIES "OpenSSL::SSL;OpenSSL::Crypto;Threads::Threads;${CMAKE_DL_LIBS};m")

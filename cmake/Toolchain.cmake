@@ -16,7 +16,7 @@ endif()
 # ccache needs to be told that precompiled headers may be trusted, and that another checkout or
 # build folder is the same work.
 find_program(ccache ccache)
-if(ccache AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+if(ccache AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   set(launcher env CCACHE_NOHASHDIR=1 "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}"
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${ccache})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
