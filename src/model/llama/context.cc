@@ -14,8 +14,15 @@ constexpr std::size_t kBatchTokens = 512;
 constexpr std::size_t kSampleBytes = 64 << 10;  // of the file, for its identity
 constexpr std::size_t kSamples = 8;
 
-bool stop_now(void* stop) { return static_cast<const StopAt*>(stop)->now(); }
-bool keep_loading(float, void* stop) { return !static_cast<const StopAt*>(stop)->now(); }
+bool stopped(void* stop) { return static_cast<const Stop*>(stop)->load(); }
+bool keep_loading(float, void* stop) { return !stopped(stop); }
+
+// What llama.cpp keeps as a callback's argument.
+void* pointer_to(const Stop& stop) { return const_cast<Stop*>(&stop); }
+
+std::unexpected<Error> cancelled() {
+  return fail(ErrorKind::cancelled, "the reply of the local model was cancelled");
+}
 
 // Weights are a gigabyte: size and samples tell two files apart in a millisecond.
 Digest identity_of(const std::string& path) {
@@ -35,30 +42,18 @@ Digest identity_of(const std::string& path) {
 
 }  // namespace
 
-bool StopAt::now() const {
-  return cancelled.load(std::memory_order_relaxed) || std::chrono::steady_clock::now() >= deadline;
-}
-
-Error StopAt::why() const {
-  if (cancelled.load(std::memory_order_relaxed)) {
-    return {.kind = ErrorKind::cancelled, .message = "the reply was cancelled"};
-  }
-  return {.kind = ErrorKind::timeout, .message = "the local model's time was up"};
-}
-
 Result<std::unique_ptr<LlamaContext>> LlamaContext::load(const Options& options,
-                                                         const StopAt& stop) {
+                                                         const Stop& stop) {
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
   llama_backend_init();
   std::unique_ptr<LlamaContext> out(new LlamaContext);
-  StopAt while_loading = stop;
   llama_model_params model_params = llama_model_default_params();
   model_params.n_gpu_layers = 0;
   model_params.progress_callback = keep_loading;
-  model_params.progress_callback_user_data = &while_loading;
+  model_params.progress_callback_user_data = pointer_to(stop);
   out->model_ = llama_model_load_from_file(options.path.c_str(), model_params);
   if (!out->model_) {
-    if (stop.now()) return fail(stop.why());
+    if (stop) return cancelled();
     return fail(ErrorKind::invalid, options.path + ": expected the weights of a language model "
                                                    "(GGUF), the file is broken or another one; "
                                                    "`scripts/setup` fetches it again");
@@ -131,20 +126,19 @@ void LlamaContext::truncate(std::size_t size) {
   if (size < tokens_.size()) tokens_.resize(size);
 }
 
-Result<void> LlamaContext::append(std::span<const Token> tokens, const StopAt& stop) {
-  StopAt during = stop;
-  llama_set_abort_callback(context_, stop_now, &during);
+Result<void> LlamaContext::append(std::span<const Token> tokens, const Stop& stop) {
+  llama_set_abort_callback(context_, stopped, pointer_to(stop));
   while (!tokens.empty()) {
     std::span<const Token> part = tokens.first(std::min(kBatchTokens, tokens.size()));
     Tokens batch(part.begin(), part.end());
     int failed =
-        stop.now() ? 2
-                   : llama_decode(context_, llama_batch_get_one(batch.data(),
+        stop ? 2
+             : llama_decode(context_, llama_batch_get_one(batch.data(),
                                                                 static_cast<int>(batch.size())));
     if (failed) {
       truncate(tokens_.size());  // what an aborted batch left behind
       llama_set_abort_callback(context_, nullptr, nullptr);
-      if (stop.now()) return fail(stop.why());
+      if (stop) return cancelled();
       return fail(ErrorKind::unavailable,
                   "the local model could not evaluate " + std::to_string(batch.size()) +
                       " tokens after " + std::to_string(tokens_.size()) + " (llama_decode: " +

@@ -20,13 +20,8 @@ namespace ragent {
 using Token = std::int32_t;
 using Tokens = std::vector<Token>;
 
-// When to give up: between two layers of the model.
-struct StopAt {
-  const std::atomic<bool>& cancelled;
-  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  bool now() const;
-  Error why() const;
-};
+// Set from any thread: the work in hand ends with Error{cancelled}, between two layers of the model.
+using Stop = std::atomic<bool>;
 
 class LlamaContext {
  public:
@@ -35,8 +30,8 @@ class LlamaContext {
     std::uint32_t threads = 1;
     std::uint32_t context_tokens = 8192;
   };
-  // Error{invalid}: not a GGUF file of a ChatML model. Error{cancelled, timeout}: `stop`.
-  static Result<std::unique_ptr<LlamaContext>> load(const Options& options, const StopAt& stop);
+  // Error{invalid}: not a GGUF file of a ChatML model.
+  static Result<std::unique_ptr<LlamaContext>> load(const Options& options, const Stop& stop);
   LlamaContext(const LlamaContext&) = delete;
   LlamaContext& operator=(const LlamaContext&) = delete;
   ~LlamaContext();
@@ -51,7 +46,7 @@ class LlamaContext {
 
   const Tokens& tokens() const { return tokens_; }  // evaluated
   void truncate(std::size_t size);
-  Result<void> append(std::span<const Token> tokens, const StopAt& stop);
+  Result<void> append(std::span<const Token> tokens, const Stop& stop);
   std::span<const float> logits() const;  // after the last token of the latest append
 
   // The evaluated tokens and their state, as a file. Loading answers false, and leaves nothing

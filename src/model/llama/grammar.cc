@@ -63,6 +63,34 @@ Grammar::State Grammar::add() {
   return static_cast<State>(nodes_.size() - 1);
 }
 
+void Grammar::end(State state) {
+  end_ = state;
+  std::vector<std::vector<State>> back(nodes_.size());
+  for (State from = 0; from < nodes_.size(); ++from) {
+    for (State to : nodes_[from].links) back[to].push_back(from);
+    for (const Edge& edge : nodes_[from].edges) back[edge.to].push_back(from);
+  }
+  std::vector<bool> leads(nodes_.size());
+  std::vector<State> open = {end_};
+  leads[end_] = true;
+  while (!open.empty()) {
+    State to = open.back();
+    open.pop_back();
+    for (State from : back[to]) {
+      if (!leads[from]) open.push_back(from);
+      leads[from] = true;
+    }
+  }
+  for (Node& node : nodes_) {
+    std::erase_if(node.links, [&](State to) { return !leads[to]; });
+    std::erase_if(node.edges, [&](const Edge& edge) { return !leads[edge.to]; });
+  }
+}
+
+bool Grammar::possible() const {
+  return end_ == kStart || !nodes_[kStart].links.empty() || !nodes_[kStart].edges.empty();
+}
+
 Grammar::State Grammar::literal(State from, std::string_view text) {
   for (char byte : text) from = one_of(from, std::string_view(&byte, 1));
   return from;
@@ -350,7 +378,9 @@ Matcher::Set Matcher::advance(const Set& set, unsigned char byte) const {
   return out;
 }
 
-bool Matcher::ends(const Set& set) const { return std::ranges::find(set, grammar_.end_) != set.end(); }
+bool Matcher::ends(const Set& set) const {
+  return std::ranges::find(set, grammar_.end_) != set.end();
+}
 
 bool Matcher::accept(std::string_view bytes) {
   Set set = set_;

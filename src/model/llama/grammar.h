@@ -37,7 +37,9 @@ class Grammar {
   void range(State from, unsigned char low, unsigned char high, State to) {
     nodes_[from].edges.push_back({low, high, to});
   }
-  void end(State state) { end_ = state; }       // a reply is complete there
+  // A reply is complete there. Nothing is added afterwards: ways that lead nowhere are cut.
+  void end(State state);
+  bool possible() const;                        // some reply is
 
  private:
   friend class Matcher;
@@ -77,7 +79,8 @@ class Matcher {
   bool accept(std::string_view bytes);         // all of them, or nothing changes
   bool accepts(std::string_view bytes) const;
   std::string forced() const;                  // the bytes that must come next
-  bool done() const;
+  bool complete() const { return ends(set_); }  // it may end here
+  bool done() const;                            // it must
 
  private:
   using Set = std::vector<Grammar::State>;

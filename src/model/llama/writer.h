@@ -1,0 +1,50 @@
+// Writer: one turn of the assistant, token by token, as the grammar allows. Lives for one turn on
+// the thread of a local model.
+//
+//   Writer writer(context, &grammar, {.tokens_max = 512});
+//   Result<void> written = writer.run(prompt.rest, stop, on_bytes);
+//   writer.text();   // {"tool": "distance", "args": {"from": "Munich", "to": "Oslo"}}
+#pragma once
+
+#include <model/llama/context.h>
+#include <model/llama/grammar.h>
+
+namespace ragent {
+
+struct WriterOptions {
+  std::size_t tokens_max = 512;
+  double temperature = 0;
+  std::uint64_t seed = 0;          // of the draws, when the temperature is not 0
+  std::optional<double> tool_bias = {};  // of a reply grammar: for `tool` against `answer`
+};
+
+class Writer {
+ public:
+  // No grammar: free text until the model ends its turn.
+  Writer(LlamaContext& context, const Grammar* grammar, WriterOptions options);
+  // `pending` is evaluated first; `on_bytes` is given what was added, piece by piece.
+  // Error{invalid}: the grammar asks for what this model has no tokens for.
+  Result<void> run(Tokens pending, const Stop& stop,
+                   const std::function<void(std::string_view)>& on_bytes);
+  const std::string& text() const { return text_; }
+  const Tokens& tokens() const { return tokens_; }
+  bool complete() const { return complete_; }  // false: tokens_max came first
+
+ private:
+  std::string forced() const;
+  bool at_branch() const;
+  std::string_view choose_branch(std::span<const float> logits) const;
+  std::optional<Token> choose(std::span<const float> logits);
+  std::optional<Token> best_allowed(std::span<const float> logits) const;
+  std::optional<Token> draw(std::span<const float> logits) const;
+  bool allowed(Token token) const;
+
+  LlamaContext& context_;
+  std::optional<Matcher> matcher_ = {};
+  WriterOptions options_;
+  std::string text_ = {};
+  Tokens tokens_ = {};
+  bool complete_ = false;
+};
+
+}  // namespace ragent
