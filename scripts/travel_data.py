@@ -185,11 +185,11 @@ def linked(a, b, size_a, size_b, km, same_country, rng):
     if km < (120 if same_country else 80):
         return False
     if (low, high) == (1, 1):
-        return km < 13_500 and chance < (0.9 if km < 10_000 else 0.7)
+        return km < 13_500 and chance < (1.0 if km < 2_500 else 0.9 if km < 10_000 else 0.7)
     if (low, high) == (1, 2):
         return chance < (1.0 if km < 2_500 else 0.6 if km < 6_000 else 0.3 if km < 9_500 else 0)
     if (low, high) == (2, 2):
-        return chance < (0.9 if km < 2_000 else 0.4 if km < 3_500 else 0.03 if km < 8_000 else 0)
+        return chance < (1.0 if km < 1_500 else 0.7 if km < 2_200 else 0.3 if km < 3_500 else 0.03 if km < 8_000 else 0)
     if (low, high) == (1, 3):
         return chance < (0.8 if km < 1_200 else 0.25 if km < 2_500 else 0.04 if km < 6_000 else 0)
     if (low, high) == (2, 3):
@@ -233,7 +233,7 @@ def timetable(airports, chosen, pairs, rng):
         minutes = 5 * round((35 + km / 13.6) / 5)
         for origin, destination in ((a, b), (b, a)):
             first = rng.randrange(6 * 60, 10 * 60, 5)
-            gap = (22 * 60 - first) // daily
+            gap = (22 * 60 - first) // daily // 5 * 5
             for i in range(daily):
                 departs = first + gap * i + rng.randrange(0, gap, 5)
                 lands = departs + minutes + offset[destination] - offset[origin]
