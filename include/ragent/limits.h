@@ -33,6 +33,10 @@ inline constexpr std::size_t kParameterFieldsMax = 32;
 inline constexpr std::size_t kSchemaDepthMax = 16;     // nesting a derived schema spells out
 inline constexpr std::size_t kFaultsMax = 8;           // of one value that are reported
 inline constexpr std::size_t kSqlRowsMax = 1000;
+inline constexpr std::size_t kSqlFilesMax = 64;        // CSV and SQLite files of one agent
+inline constexpr std::size_t kCsvBytesMax = 64u << 20;
+inline constexpr std::size_t kCsvColumnsMax = 256;
+inline constexpr std::size_t kCsvCellsMax = 4'000'000;
 inline constexpr std::size_t kSeenValuesMax = 64;            // candidates kept per `seen` rule
 inline constexpr std::uint32_t kEffectAttemptsMax = 3;       // live attempts of one idempotent call
 inline constexpr std::uint32_t kQueryAttemptsMax = 3;        // then in doubt
@@ -61,6 +65,7 @@ inline constexpr milliseconds kStoreRetryMax = seconds(5);
 // Threads
 inline constexpr std::size_t kBlockingThreads = 4;
 inline constexpr std::size_t kStoreThreads = 2;
+inline constexpr std::size_t kPoolQueueMax = 1u << 16;
 inline constexpr milliseconds kTurnSlow{1};                  // a longer shard turn is logged
 inline constexpr std::size_t kTurnResumesMax = 256;          // then posts and files get a look
 inline constexpr std::size_t kBlockingQueueMax = 4096;       // waiting for a pool's thread
