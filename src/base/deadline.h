@@ -9,36 +9,17 @@
 #include <base/scope.h>
 
 namespace ragent {
-namespace detail {
-
-template <class T>
-struct Race {
-  Signal over;
-  std::optional<Result<T>> result = {};
-};
-
-template <class T>
-Task<void> race_task(Race<T>& race, Task<T> task) {
-  race.result.emplace(co_await std::move(task).result());
-  race.over.set();
-}
-template <class T>
-Task<void> race_timer(Race<T>& race, Loop& loop, TimePoint when) {
-  co_await loop.sleep_until(when);
-  race.over.set();
-}
-
-}  // namespace detail
 
 template <class T>
 Task<T> with_deadline(Loop& loop, Task<T> task, TimePoint when) {
-  detail::Race<T> race{.over = Signal(loop)};
-  Scope scope(loop);
-  scope.spawn(detail::race_task(race, std::move(task)));
-  scope.spawn(detail::race_timer(race, loop, when));
-  co_await race.over;
-  if (!race.result) co_return Error{.kind = ErrorKind::timeout, .message = "time is up"};
-  co_return std::move(*race.result);
+  detail::Gathered<T> gathered(loop, 1);
+  const detail::Root root = detail::gather<T>(loop, std::move(task), gathered, 0);
+  if (!co_await gathered.done.until(when)) co_await fail(ErrorKind::timeout, "time is up");
+  if constexpr (std::is_void_v<T>) {
+    co_await std::move(*gathered.results[0]);
+  } else {
+    co_return std::move(*gathered.results[0]);
+  }
 }
 
 }  // namespace ragent

@@ -146,12 +146,13 @@ struct Writer {
 
 // ---- reading
 
-std::string place(std::string_view text, std::size_t at) {
-  const std::string_view before = text.substr(0, std::min(at, text.size()));
+// Where the byte at `index` is, for people: "JSON, line 2, column 7: ".
+std::string place(std::string_view text, std::size_t index) {
+  const std::string_view before = text.substr(0, index);
   const auto lines = std::ranges::count(before, '\n');
   const std::size_t begin = before.rfind('\n') + 1;  // npos + 1 is 0
-  return "line " + std::to_string(lines + 1) + ", column " +
-         std::to_string(std::max<std::size_t>(before.size() - begin, 1));
+  return "JSON, line " + std::to_string(lines + 1) + ", column " +
+         std::to_string(before.size() - begin + 1) + ": ";
 }
 
 // Builds the value from the events of the parser; answering false stops it.
@@ -182,7 +183,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     std::string_view what = e.what();
     if (const auto colon = what.find(": "); colon != std::string_view::npos) what.remove_prefix(colon + 2);
     if (what.starts_with("syntax error ")) what.remove_prefix(13);
-    error_ = "JSON, " + place(text_, at) + ": " + printable(what, 300);
+    error_ = place(text_, at > 0 ? at - 1 : 0) + printable(what, 300);  // `at` is behind it
     return false;
   }
 
@@ -324,6 +325,10 @@ Result<Json> parse_json(std::string_view text, JsonLimits limits) {
   if (text.size() > limits.bytes_max) {
     return fail(ErrorKind::invalid, "JSON: it has " + std::to_string(text.size()) +
                                         " bytes, the limit is " + std::to_string(limits.bytes_max));
+  }
+  // Never allowed, and the parser would take it for the end of the text.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    return fail(ErrorKind::invalid, place(text, zero) + "a zero byte");
   }
   Builder builder(text, limits);
   if (!nlohmann::json::sax_parse(text, &builder)) return fail(ErrorKind::invalid, builder.error());

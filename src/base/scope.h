@@ -1,5 +1,5 @@
-// Scope: owns the root tasks of a loop, cancels and joins them. No coroutine runs without one.
-// Also when_all: several tasks at once, joined.
+// Scope: owns the root tasks of a loop, cancels and joins them. No coroutine runs without an owner.
+// Also when_all (several tasks at once, joined) and block_on (one task, from outside of the loop).
 //
 //   Scope scope(loop);
 //   scope.spawn(serve(listener));              // first turn later, never inline
@@ -11,6 +11,7 @@
 
 #include <base/loop.h>
 
+#include <exception>
 #include <list>
 
 namespace ragent {
@@ -111,6 +112,17 @@ Task<std::vector<Result<T>>> when_all(Loop& loop, std::vector<Task<T>> tasks) {
   results.reserve(gathered.results.size());
   for (auto& result : gathered.results) results.push_back(std::move(*result));
   co_return results;
+}
+
+// Runs the loop until the task has ended. Error{internal}: a simulated loop came to a deadlock.
+template <class T>
+Result<T> block_on(Loop& loop, Task<T> task) {
+  detail::Gathered<T> gathered(loop, 1);
+  const detail::Root root = detail::gather<T>(loop, std::move(task), gathered, 0);
+  if (!loop.run([&] { return gathered.left == 0; })) {
+    return fail(ErrorKind::internal, "a deadlock: the task waits and nothing can ever happen");
+  }
+  return std::move(*gathered.results[0]);
 }
 
 }  // namespace ragent

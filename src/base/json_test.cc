@@ -1,0 +1,267 @@
+#include <ragent/json.h>
+
+#include <base/file.h>
+#include <base/random.h>
+#include <base/text.h>
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+
+namespace ragent {
+namespace {
+
+using testing::HasSubstr;
+
+Json parsed(std::string_view text) {
+  Result<Json> json = parse_json(text);
+  if (!json) ADD_FAILURE() << text << ": " << json.error().message;
+  return json.value_or(Json());
+}
+
+TEST(Json, ReadsAndWritesEveryType) {
+  const std::string text =
+      R"({"n":null,"t":true,"f":false,"i":-42,"d":0.5,"s":"a\"\\\n\u0001é😀","a":[1,[],{}],"o":{"z":1,"a":2}})";
+  EXPECT_EQ(parsed(text).dump(), text);
+  EXPECT_EQ(parsed(R"("\u00e9\ud83d\ude00\/")").dump(), "\"é😀/\"");
+  EXPECT_EQ(parsed(" [ 1 , 2 ] ").dump(), "[1,2]");
+}
+
+TEST(Json, PrettyIsTheSameValue) {
+  const Json json = parsed(R"({"a":[1,{"b":[]}],"c":{}})");
+  EXPECT_EQ(json.pretty(), "{\n  \"a\": [\n    1,\n    {\n      \"b\": []\n    }\n  ],\n  \"c\": {}\n}");
+  EXPECT_EQ(parsed(json.pretty()).dump(), json.dump());
+}
+
+TEST(Json, MembersKeepTheirOrderAndTheLastOfEqualKeys) {
+  EXPECT_EQ(parsed(R"({"z":1,"a":2,"m":3})").dump(), R"({"z":1,"a":2,"m":3})");
+  EXPECT_EQ(parsed(R"({"a":1,"b":2,"a":3,"c":4,"b":5,"a":6})").dump(), R"({"a":6,"b":5,"c":4})");
+  Json json;
+  json["z"] = 1;
+  json["a"]["b"] = "c";
+  json["z"] = 2;
+  EXPECT_EQ(json.dump(), R"({"z":2,"a":{"b":"c"}})");
+}
+
+TEST(Json, ManyRepeatedKeysAreNotQuadratic) {
+  std::string text = "{";
+  for (int i = 0; i < 200'000; ++i) text += "\"k" + std::to_string(i % 100'000) + "\":" + std::to_string(i) + ",";
+  text.back() = '}';
+  const Json json = parsed(text);
+  EXPECT_EQ(json.size(), 100'000u);
+  EXPECT_EQ(json.object()->front().value, Json(100'000));
+}
+
+TEST(Json, IntegersStayExactAndBecomeDoublesBeyondInt64) {
+  EXPECT_EQ(parsed("9223372036854775807").integer(), std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(parsed("-9223372036854775808").integer(), std::numeric_limits<std::int64_t>::min());
+  EXPECT_FALSE(parsed("9223372036854775808").is_integer());
+  EXPECT_EQ(parsed("9223372036854775808").number(), 0x1p63);
+  EXPECT_EQ(parsed("123456789012345678901234567890").number(), 123456789012345678901234567890.0);
+  EXPECT_EQ(Json(std::numeric_limits<std::uint64_t>::max()).number(), 0x1p64);
+  EXPECT_EQ(Json(7u).integer(), 7);
+  EXPECT_EQ(parsed("2.0").integer(), 2);
+  EXPECT_EQ(parsed("2.5").integer(), std::nullopt);
+  EXPECT_EQ(parsed("1e300").integer(), std::nullopt);
+  EXPECT_EQ(Json(0x1p63).integer(), std::nullopt);
+  EXPECT_EQ(Json(-0x1p63).integer(), std::numeric_limits<std::int64_t>::min());
+}
+
+TEST(Json, DoublesAreShortAndReadBackTheSame) {
+  EXPECT_EQ(Json(0.1).dump(), "0.1");
+  EXPECT_EQ(Json(1.0).dump(), "1.0");  // stays a double
+  EXPECT_EQ(Json(-0.0).dump(), "-0.0");
+  EXPECT_EQ(Json(1e22).dump(), "1e+22");
+  EXPECT_EQ(Json(std::nan("")).dump(), "null");
+  EXPECT_EQ(Json(-INFINITY).dump(), "null");
+  SeededRandom random(42);
+  for (int i = 0; i < 20'000; ++i) {
+    const double value = std::bit_cast<double>(random.next());
+    if (!std::isfinite(value)) continue;
+    const std::string text = Json(value).dump();
+    const Json back = parsed(text);
+    EXPECT_FALSE(back.is_integer()) << text;
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(*back.number()), std::bit_cast<std::uint64_t>(value)) << text;
+  }
+}
+
+TEST(Json, WhatIsWrittenIsAlwaysUtf8) {
+  EXPECT_EQ(Json("a\xff").dump(), "\"a\xef\xbf\xbd\"");
+  SeededRandom random(1);
+  for (int i = 0; i < 2000; ++i) {
+    std::string bytes;
+    for (std::uint64_t n = random.below(16); n > 0; --n) bytes += static_cast<char>(random.below(256));
+    const std::string text = Json(bytes).dump();
+    EXPECT_TRUE(valid_utf8(text));
+    EXPECT_EQ(*parsed(text).string(), to_utf8(bytes));
+  }
+}
+
+TEST(Json, ComparesAsJsonSchemaDoes) {
+  EXPECT_EQ(parsed(R"({"a":1,"b":{"c":2,"d":3}})"), parsed(R"({"b":{"d":3,"c":2},"a":1})"));
+  EXPECT_NE(parsed(R"({"a":1})"), parsed(R"({"a":1,"b":2})"));
+  EXPECT_NE(parsed(R"({"a":1,"c":2})"), parsed(R"({"a":1,"b":2})"));
+  EXPECT_NE(parsed("[1,2]"), parsed("[2,1]"));
+  EXPECT_EQ(Json(1), Json(1.0));
+  EXPECT_NE(Json(1), Json(true));
+  EXPECT_NE(Json(0), Json());
+  EXPECT_NE(Json("1"), Json(1));
+  // Not equal, although their doubles are.
+  EXPECT_NE(Json(std::int64_t{9007199254740993}), Json(9007199254740992.0));
+}
+
+TEST(Json, AccessorsOfOtherTypesAnswerNothing) {
+  const Json json = parsed(R"({"s":"text","i":3,"b":true,"n":null})");
+  EXPECT_EQ(json.text("s"), "text");
+  EXPECT_EQ(json.text("i", "none"), "none");
+  EXPECT_EQ(json.integer("i"), 3);
+  EXPECT_EQ(json.integer("s", -1), -1);
+  EXPECT_TRUE(json.flag("b"));
+  EXPECT_FALSE(json.flag("n"));
+  EXPECT_EQ(json.find("absent"), nullptr);
+  EXPECT_EQ(Json(3).find("a"), nullptr);
+  EXPECT_EQ(Json(3).string(), nullptr);
+  EXPECT_EQ(Json("x").size(), 0u);
+  EXPECT_EQ(json.size(), 4u);
+  EXPECT_EQ(json.find("b")->type_name(), "boolean");
+  EXPECT_EQ(Json(1.5).type_name(), "number");
+}
+
+TEST(Json, DepthAndSizeAreBounded) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_TRUE(parse_json(nested(64)));
+  const Result<Json> deep = parse_json(nested(65));
+  ASSERT_FALSE(deep);
+  EXPECT_THAT(deep.error().message, HasSubstr("64"));
+  EXPECT_FALSE(parse_json(std::string(1'000'000, '[')));
+  EXPECT_TRUE(parse_json("[1]", {.bytes_max = 3}));
+  EXPECT_THAT(parse_json("[10]", {.bytes_max = 3}).error().message, HasSubstr("4 bytes"));
+}
+
+TEST(Json, ErrorsSayWhereWhatWasExpectedAndWhatCame) {
+  const auto error = [](std::string_view text) { return parse_json(text).error().message; };
+  EXPECT_THAT(error("{\n  \"a\": tru\n}"), HasSubstr("JSON, line 2, column"));
+  EXPECT_THAT(error("[1,]"), HasSubstr("line 1, column 4"));
+  EXPECT_THAT(error("[1,]"), HasSubstr("unexpected ']'"));
+  EXPECT_THAT(error("[1"), HasSubstr("expected"));
+  EXPECT_THAT(error(""), HasSubstr("unexpected end of input"));
+  EXPECT_THAT(error("{\"a\" 1}"), HasSubstr("expected ':'"));
+  EXPECT_THAT(error("1e999"), HasSubstr("JSON, line 1"));
+  EXPECT_TRUE(valid_utf8(error("[\"\xff\"]")));
+  EXPECT_LT(error("\"" + std::string(100'000, 'a')).size(), 500u);
+}
+
+Json random_json(SeededRandom& random, int depth) {
+  switch (random.below(depth > 0 ? 7 : 5)) {
+    case 0: return {};
+    case 1: return random.below(2) == 0;
+    case 2: return static_cast<std::int64_t>(random.next());
+    case 3: return static_cast<double>(random.next()) / 1e7;
+    case 4: {
+      std::string text;
+      for (std::uint64_t n = random.below(6); n > 0; --n) text += static_cast<char>(random.below(128));
+      return text;
+    }
+    case 5: {
+      Json::Array array;
+      for (std::uint64_t n = random.below(5); n > 0; --n) array.push_back(random_json(random, depth - 1));
+      return array;
+    }
+    default: {
+      Json object = Json::object({});
+      for (std::uint64_t n = random.below(5); n > 0; --n) {
+        object["k" + std::to_string(random.below(20))] = random_json(random, depth - 1);
+      }
+      return object;
+    }
+  }
+}
+
+TEST(Json, AnyValueReadsBackTheSame) {
+  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+    SeededRandom random(seed);
+    const Json json = random_json(random, 5);
+    const std::string text = json.dump();
+    const Json back = parsed(text);
+    EXPECT_EQ(back, json) << "seed " << seed;
+    EXPECT_EQ(back.dump(), text) << "seed " << seed;
+    EXPECT_EQ(parsed(json.pretty()).dump(), text) << "seed " << seed;
+  }
+}
+
+TEST(Json, DamagedTextNeverCrashesAndWhatIsAcceptedRoundTrips) {
+  const std::string whole = R"({"a":[1,-2.5e3,"x\u00e9\n",true,null],"b":{"c":{}},"d":"😀"})";
+  for (std::uint64_t seed = 0; seed < 5000; ++seed) {
+    SeededRandom random(seed);
+    std::string text = whole;
+    for (std::uint64_t n = 1 + random.below(3); n > 0; --n) {
+      const std::size_t at = random.below(text.size());
+      if (random.below(3) == 0) {
+        text.erase(at, 1 + random.below(4));
+      } else {
+        text[at] = static_cast<char>(random.below(256));
+      }
+      if (text.empty()) text = "[";
+    }
+    const Result<Json> json = parse_json(text);
+    if (!json) {
+      EXPECT_TRUE(json.error().message.starts_with("JSON")) << json.error().message;
+    } else {
+      EXPECT_EQ(parsed(json->dump()).dump(), json->dump()) << "seed " << seed;
+    }
+  }
+}
+
+// ---- JSONTestSuite (github.com/nst/JSONTestSuite): y_ must be accepted, n_ refused, i_ is free.
+
+void check_case(std::string_view name, std::string_view text) {
+  const Result<Json> json = parse_json(text);
+  if (name.starts_with("y_")) {
+    EXPECT_TRUE(json) << name << ": " << json.error().message;
+  } else if (name.starts_with("n_")) {
+    EXPECT_FALSE(json) << name;
+  }
+}
+
+TEST(JsonTestSuite, Files) {
+  const char* data = std::getenv("RAGENT_TEST_DATA");
+  const std::string folder = std::string(data ? data : "") + "/json_test_suite/test_parsing";
+  if (!data || !std::filesystem::exists(folder)) {
+    GTEST_SKIP() << "RAGENT_TEST_DATA names no folder with json_test_suite";
+  }
+  int count = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    const Result<std::string> text = read_file(file.path(), 1 << 20);
+    ASSERT_TRUE(text);
+    check_case(file.path().filename().string(), *text);
+    ++count;
+  }
+  EXPECT_EQ(count, 318);
+}
+
+TEST(JsonTestSuite, Package) {
+  const char* cache = std::getenv("RAGENT_CACHE");
+  const char* home = std::getenv("HOME");
+  const std::string folder = cache ? cache : std::string(home ? home : "") + "/.cache/ragent";
+  const std::string path = folder + "/src/json-test-suite/data/parsing.js";
+  Result<std::string> script = read_file(path, 1 << 20);
+  if (!script) GTEST_SKIP() << "run scripts/setup for the suite: " << script.error().message;
+  const Result<Json> cases = parse_json(std::string_view(*script).substr(script->find('[')));
+  ASSERT_TRUE(cases) << cases.error().message;
+  ASSERT_TRUE(cases->is_array());
+  int mandatory = 0;
+  for (const Json& one : *cases->array()) {
+    const std::string name = one.text("name");
+    check_case(name, one.text("input"));
+    mandatory += name.starts_with("i_") ? 0 : 1;
+  }
+  EXPECT_GT(mandatory, 250);
+}
+
+}  // namespace
+}  // namespace ragent
