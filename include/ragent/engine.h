@@ -16,9 +16,11 @@ namespace ragent {
 
 class Store;
 class EngineCore;
+struct World;  // src/runtime/world.h: loops, pools, randomness; replaced by the simulator
 
-// Opens the models whose names it knows; null for the others.
-using ModelSource = std::function<Result<std::unique_ptr<Model>>(const std::string& name)>;
+// Opens the models whose names it knows, for one shard; null for the others.
+using ModelSource =
+    std::function<Result<std::unique_ptr<Model>>(const std::string& name, Loop& loop)>;
 
 struct EngineOptions {
   std::string home = ".ragent";
@@ -29,6 +31,8 @@ struct EngineOptions {
   std::vector<Agent> agents = {};   // whose native tools bind the runs that are resumed
   bool resume = true;               // carry on the unfinished runs of this home at opening
   bool check_replay = false;        // replay each finished run and compare (RAGENT_CHECK=replay)
+  std::chrono::milliseconds evict_after = std::chrono::seconds(30);  // a run that waits for people
+  std::unique_ptr<World> world = {};  // null: the real one
   EngineOptions();
   EngineOptions(EngineOptions&&) noexcept;
   EngineOptions& operator=(EngineOptions&&) noexcept;
@@ -131,9 +135,6 @@ class Engine {
   template <class T>
   Result<T> run(const Agent& agent, Input input, RunOptions options = {});
   Result<RunHandle> start(const Agent& agent, Input input, RunOptions options = {});
-  // From a coroutine on any loop of yours is not possible: this one runs on a shard of the engine.
-  Task<Answer> call(Agent agent, Input input, RunOptions options = {});
-
   Result<RunHandle> attach(const std::string& run, Tenant tenant = {});  // a run at work or parked
   Result<std::vector<Ask>> asks(Tenant tenant = {});
   Result<void> answer(const std::string& ask, Decision decision, Tenant tenant = {});
@@ -144,7 +145,7 @@ class Engine {
   bool poll(std::chrono::milliseconds timeout);
 
  private:
-  std::unique_ptr<EngineCore> core_;
+  std::shared_ptr<EngineCore> core_;  // shared with run handles
 };
 
 template <class T>

@@ -41,6 +41,14 @@ Json to_json(const Usage& usage);
 Usage usage_from_json(const Json& json);
 Json to_json(const Observation& observation);
 Result<Observation> observation_from_json(const Json& json);
+Json to_json(const Decision& decision);
+Decision decision_from_json(const Json& json);
+Observation resolved_observation(const Json& resolve);  // what a person's verdict says
+Message input_message(const Input& input);  // as the user said it
+
+// What a `final` record means: for the caller, and for the tenant file.
+Result<Answer> answer_of(const std::string& run, const Json& final);
+Applied applied_of(const RunRow& row, const std::vector<Record>& records);
 
 // "0.4.1:3" and "0.4.1:3.2": how a step and one call of it are written everywhere.
 std::string step_name(std::string_view path, std::uint32_t step);

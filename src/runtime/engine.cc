@@ -1,0 +1,269 @@
+#include <runtime/engine_core.h>
+
+#include <ragent/limits.h>
+#include <runtime/handle.h>
+
+#include <cstdlib>
+
+namespace ragent {
+
+std::string_view to_string(Outcome outcome) {
+  static constexpr std::string_view kNames[] = {"answered", "gave_up", "budget", "cancelled",
+                                                "failed"};
+  return kNames[static_cast<std::size_t>(outcome)];
+}
+
+std::string_view to_string(RunState state) {
+  static constexpr std::string_view kNames[] = {
+      "working",  "waiting_ask", "waiting_timer", "waiting_message", "in_doubt",
+      "unbound",  "diverged",    "quarantined",   "paused",          "ended"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+World real_world() {
+  return {.loop = [] { return make_loop(Logger::from_environment()); },
+          .pool = [](Loop&, std::size_t threads, std::size_t queue) {
+            return make_pool(threads, queue);
+          },
+          .random = [] { return make_system_random(); }};
+}
+
+EngineOptions::EngineOptions() = default;
+EngineOptions::EngineOptions(EngineOptions&&) noexcept = default;
+EngineOptions& EngineOptions::operator=(EngineOptions&&) noexcept = default;
+EngineOptions::~EngineOptions() = default;
+
+EngineCore::EngineCore(EngineOptions options)
+    : options_(std::move(options)), log_(Logger::from_environment()) {
+  world_ = options_.world ? std::move(*options_.world) : real_world();
+  if (const char* check = std::getenv("RAGENT_CHECK"); check && std::string_view(check) == "replay") {
+    options_.check_replay = true;
+  }
+}
+
+EngineCore::~EngineCore() { close(); }
+
+Result<void> EngineCore::open() {
+  std::lock_guard lock(open_mutex_);
+  if (!opened_) opened_ = open_now();
+  return *opened_;
+}
+
+Result<void> EngineCore::open_now() {
+  if (options_.store) {
+    store_ = std::move(options_.store);
+  } else {
+    Result<std::unique_ptr<Store>> opened = open_sqlite_store(options_.home);
+    if (!opened) return fail(std::move(opened.error()));
+    store_ = std::move(*opened);
+  }
+  Result<RunId> last = store_->last_run_id();
+  if (!last) return fail(std::move(last.error()));
+  run_id_last_ = *last;
+  ids_ = world_.random();
+  std::size_t count = std::max<std::size_t>(1, options_.threads);
+  for (std::size_t i = 0; i < count; ++i) loops_.push_back(world_.loop());
+  Loop& first = *loops_.front();
+  writer_pool_ = world_.pool(first, 1, 1024);
+  store_pool_ = world_.pool(first, limits::kStoreThreads, limits::kPoolQueueMax);
+  blocking_pool_ = world_.pool(first, limits::kBlockingThreads, limits::kPoolQueueMax);
+  writer_ = std::make_unique<Writer>(store_->journal(), *writer_pool_, first,
+                                     [this](Error error) { failed(std::move(error)); });
+  filer_ = std::make_unique<Filer>(first, *store_pool_, *store_, *writer_, log_);
+  for (auto& loop : loops_) {
+    shards_.push_back(std::make_unique<Shard>(
+        *loop, ShardParts{options_, *store_, *writer_, *filer_, *store_pool_, *blocking_pool_,
+                          *ids_, run_id_last_, log_}));
+  }
+  if (Result<void> recovered = recover(); !recovered) return recovered;
+  for (std::size_t i = 0; i < options_.threads; ++i) {
+    threads_.emplace_back([this, loop = loops_[i].get()] {
+      loop->run([this] { return closing_.load(); });
+    });
+  }
+  return {};
+}
+
+// Before any thread runs: who is where, what was not applied, who goes on.
+Result<void> EngineCore::recover() {
+  Result<std::vector<RunRow>> rows = store_->journal().runs();
+  if (!rows) return fail(std::move(rows.error()));
+  Result<std::vector<InboxRow>> inbox = store_->journal().inbox();
+  if (!inbox) return fail(std::move(inbox.error()));
+  std::vector<std::vector<RunRow>> by_shard(shards_.size());
+  for (RunRow& row : *rows) {
+    if (row.state != to_string(RunState::ended)) {
+      by_shard[shard_of(row.session)].push_back(std::move(row));
+      continue;
+    }
+    Result<Tenant> tenant = Tenant::parse(row.tenant);
+    if (!tenant) return fail(std::move(tenant.error()));
+    auto records = store_->journal().records(*tenant, row.id, row.chapter);
+    if (!records) return fail(std::move(records.error()));
+    filer_->finished(*tenant, applied_of(row, *records), row.id, *loops_.front(), {});
+  }
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    if (by_shard[i].empty()) continue;
+    Shard& shard = *shards_[i];
+    shard.loop().post([&shard, mine = std::move(by_shard[i]), waiting = *inbox]() mutable {
+      shard.scope().spawn(shard.recover(std::move(mine), std::move(waiting)));
+    });
+  }
+  return {};
+}
+
+void EngineCore::failed(Error error) {
+  log_.error("the store failed: the engine stops", {{"error", error.message}});
+  {
+    std::lock_guard lock(failed_mutex_);
+    failure_ = error;
+  }
+  for (auto& shard : shards_) {
+    shard->loop().post([&shard = *shard, error] { shard.halt(error); });
+  }
+}
+
+void EngineCore::close() {
+  {
+    std::lock_guard lock(open_mutex_);
+    if (!opened_) opened_ = fail(ErrorKind::unavailable, "the engine was closed");
+  }
+  if (closing_.exchange(true)) return;
+  for (auto& loop : loops_) loop->post([] {});
+  threads_.clear();
+  shards_.clear();
+  filer_.reset();
+  writer_pool_.reset();
+  store_pool_.reset();
+  blocking_pool_.reset();
+}
+
+std::size_t EngineCore::shard_of(const std::string& session) const {
+  return std::hash<std::string>()(session) % shards_.size();
+}
+
+bool EngineCore::on_shard_thread() const {
+  auto self = std::this_thread::get_id();
+  for (const auto& thread : threads_) {
+    if (thread.get_id() == self) return true;
+  }
+  return options_.threads == 0 && !loops_.empty() && loops_.front()->running() &&
+         driver_ == self;
+}
+
+void EngineCore::wait(std::mutex& mutex, std::condition_variable& changed,
+                      const std::function<bool()>& ready, std::optional<TimePoint> until) {
+  if (options_.threads > 0) {
+    std::unique_lock lock(mutex);
+    if (until) {
+      changed.wait_until(lock, *until, ready);
+    } else {
+      changed.wait(lock, ready);
+    }
+    return;
+  }
+  std::lock_guard one(driving_);
+  driver_ = std::this_thread::get_id();
+  loops_.front()->run(
+      [&] {
+        std::lock_guard lock(mutex);
+        return ready();
+      },
+      until);
+  driver_ = std::thread::id();
+}
+
+bool EngineCore::drive(std::chrono::milliseconds timeout) {
+  if (options_.threads > 0 || !open()) return false;
+  std::lock_guard one(driving_);
+  driver_ = std::this_thread::get_id();
+  Loop& loop = *loops_.front();
+  std::uint32_t turns = 0;
+  loop.run([&] { return turns++ > 0; }, loop.now() + timeout);
+  driver_ = std::thread::id();
+  return turns > 1;
+}
+
+// ---- Engine
+
+Engine::Engine(EngineOptions options)
+    : core_(std::make_shared<EngineCore>(std::move(options))) {}
+
+Engine::~Engine() {
+  if (core_) core_->close();
+}
+
+Result<void> Engine::open() { return core_->open(); }
+
+Result<Answer> Engine::run(const Agent& agent, Input input, RunOptions options) {
+  Result<RunHandle> handle = start(agent, std::move(input), std::move(options));
+  if (!handle) return fail(std::move(handle.error()));
+  return handle->wait();
+}
+
+Result<RunHandle> Engine::start(const Agent& agent, Input input, RunOptions options) {
+  if (input.text.size() > limits::kInputBytesMax) {
+    return fail(ErrorKind::invalid, "the input has " + std::to_string(input.text.size()) +
+                                        " bytes, at most " +
+                                        std::to_string(limits::kInputBytesMax) + " are taken");
+  }
+  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
+  auto state = std::make_shared<RunHandle::State>(core_);
+  std::size_t shard = options.session.empty() ? core_->next_shard()
+                                              : core_->shard_of(options.session);
+  auto body = [agent, input, options, state](Shard& on) {
+    return on.start(agent, input, options, state);
+  };
+  Result<void> started = core_->on_shard<void>(shard, body);
+  if (!started) return fail(std::move(started.error()));
+  return RunHandle(std::move(state));
+}
+
+Result<RunHandle> Engine::attach(const std::string& run, Tenant tenant) {
+  auto state = std::make_shared<RunHandle::State>(core_);
+  Result<void> found = core_->where_known<void>(
+      [=](Shard& on) { return on.attach(tenant, run, state); });
+  if (!found) return fail(std::move(found.error()));
+  return RunHandle(std::move(state));
+}
+
+Result<std::vector<Ask>> Engine::asks(Tenant tenant) {
+  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
+  std::vector<Ask> all;
+  for (std::size_t i = 0; i < core_->shards(); ++i) {
+    auto some = core_->on_shard<std::vector<Ask>>(
+        i, [tenant](Shard& on) { return on.asks(tenant); });
+    if (!some) return some;
+    all.insert(all.end(), some->begin(), some->end());
+  }
+  return all;
+}
+
+Result<void> Engine::answer(const std::string& ask, Decision decision, Tenant tenant) {
+  std::size_t slash = ask.find('/');
+  if (slash == ask.npos) {
+    return fail(ErrorKind::invalid,
+                "\"" + ask + "\" names no ask: expected RUN/PATH:STEP.CALL, as `ragent asks` lists");
+  }
+  Result<StepName> step = parse_step_name(std::string_view(ask).substr(slash + 1));
+  if (!step) return fail(std::move(step.error()));
+  return core_->where_known<void>([=, uid = ask.substr(0, slash)](Shard& on) {
+    return on.answer(tenant, uid, *step, decision);
+  });
+}
+
+Result<void> Engine::resolve(const std::string& run, const std::string& step,
+                             Resolution resolution, Tenant tenant) {
+  Result<StepName> name = parse_step_name(step);
+  if (!name) return fail(std::move(name.error()));
+  return core_->where_known<void>(
+      [=](Shard& on) { return on.resolve(tenant, run, *name, resolution); });
+}
+
+Result<void> Engine::cancel(const std::string& run, std::string reason, Tenant tenant) {
+  return core_->where_known<void>([=](Shard& on) { return on.cancel(tenant, run, reason); });
+}
+
+bool Engine::poll(std::chrono::milliseconds timeout) { return core_->drive(timeout); }
+
+}  // namespace ragent

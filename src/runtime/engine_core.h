@@ -1,0 +1,114 @@
+// EngineCore: what stands behind an Engine: opening, threads, and the way from a caller's thread to
+// a shard and back. Shared by the Engine and its run handles; any thread but a shard's.
+#pragma once
+
+#include <runtime/shard.h>
+#include <runtime/world.h>
+
+#include <condition_variable>
+#include <thread>
+
+namespace ragent {
+
+class EngineCore {
+ public:
+  explicit EngineCore(EngineOptions options);
+  EngineCore(const EngineCore&) = delete;
+  EngineCore& operator=(const EngineCore&) = delete;
+  ~EngineCore();
+
+  Result<void> open();
+  void close();  // joins every thread; unfinished runs stay in the journal
+
+  // Runs `body` on the shard of a session (or of a run) and waits for what it answers.
+  template <class T>
+  Result<T> on_shard(std::size_t shard, std::function<Task<T>(Shard&)> body);
+  // Asks one shard after another until one knows the run.
+  template <class T>
+  Result<T> where_known(std::function<Task<T>(Shard&)> body);
+  std::size_t shard_of(const std::string& session) const;
+  std::size_t next_shard() { return started_++ % shards_.size(); }
+  std::size_t shards() const { return shards_.size(); }
+
+  // Waits until `ready` (asked under `mutex`); drives the shard when the engine has no threads.
+  void wait(std::mutex& mutex, std::condition_variable& changed,
+            const std::function<bool()>& ready, std::optional<TimePoint> until = {});
+  bool drive(std::chrono::milliseconds timeout);  // threads = 0: true when something was done
+
+ private:
+  Result<void> open_now();
+  Result<void> recover();
+  void failed(Error error);
+  bool on_shard_thread() const;
+
+  EngineOptions options_;
+  World world_;
+  Logger log_;
+  std::mutex open_mutex_;
+  std::optional<Result<void>> opened_;  // guarded by open_mutex_
+  std::mutex failed_mutex_;
+  std::optional<Error> failure_;        // guarded by failed_mutex_
+  std::atomic<bool> closing_ = false;
+  std::mutex driving_;                  // threads = 0: one caller drives at a time
+  std::atomic<std::thread::id> driver_ = {};
+  std::atomic<std::size_t> started_ = 0;
+
+  // In this order: what stands below is destroyed first.
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Random> ids_;
+  std::atomic<RunId> run_id_last_ = 0;
+  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Filer> filer_;
+  std::unique_ptr<Pool> writer_pool_;
+  std::unique_ptr<Pool> store_pool_;
+  std::unique_ptr<Pool> blocking_pool_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::jthread> threads_;
+};
+
+template <class T>
+Result<T> EngineCore::on_shard(std::size_t shard, std::function<Task<T>(Shard&)> body) {
+  struct Call {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::optional<Result<T>> result;
+  };
+  if (on_shard_thread()) {
+    return fail(ErrorKind::misuse,
+                "an engine's blocking call was made on its shard's thread (from a planner or a "
+                "Task tool), where it would wait for itself");
+  }
+  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
+  auto call = std::make_shared<Call>();
+  auto work = [](Shard& on, std::function<Task<T>(Shard&)> what,
+                 std::shared_ptr<Call> answer) -> Task<void> {
+    Result<T> result = co_await what(on).result();
+    std::lock_guard lock(answer->mutex);
+    answer->result.emplace(std::move(result));
+    answer->changed.notify_all();
+  };
+  Shard& target = *shards_[shard];
+  target.loop().post([&target, work, body = std::move(body), call]() mutable {
+    target.scope().spawn(work(target, std::move(body), std::move(call)));
+  });
+  wait(call->mutex, call->changed, [&] { return call->result || closing_; });
+  std::lock_guard lock(call->mutex);
+  if (call->result) return std::move(*call->result);
+  std::lock_guard failed_lock(failed_mutex_);
+  if (failure_) return fail(*failure_);
+  return fail(ErrorKind::unavailable, "the engine was closed");
+}
+
+template <class T>
+Result<T> EngineCore::where_known(std::function<Task<T>(Shard&)> body) {
+  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
+  Result<T> result = fail(ErrorKind::not_found, "no shard");
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    result = on_shard<T>(i, body);
+    if (result || result.error().kind != ErrorKind::not_found) break;
+  }
+  return result;
+}
+
+}  // namespace ragent

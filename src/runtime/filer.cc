@@ -1,0 +1,66 @@
+#include <runtime/filer.h>
+
+#include <ragent/limits.h>
+
+#include <algorithm>
+#include <map>
+
+namespace ragent {
+
+Filer::Filer(Loop& loop, Pool& pool, Store& store, Writer& writer, Logger log)
+    : loop_(loop), pool_(pool), store_(store), writer_(writer), log_(std::move(log)),
+      scope_(loop) {}
+
+void Filer::finished(Tenant tenant, Applied item, RunId run, Loop& shard_loop, Function done) {
+  loop_.post([this, one = Item{std::move(tenant), std::move(item), run, &shard_loop,
+                               std::move(done)}]() mutable {
+    queue_.push_back(std::move(one));
+    start();
+  });
+}
+
+void Filer::start() {
+  if (working_) return;
+  working_ = true;
+  scope_.spawn(work());
+}
+
+// One batch after another: apply (not synced), tell the sessions, file (synced), forget.
+Task<void> Filer::work() {
+  while (!queue_.empty()) {
+    std::size_t count = std::min(queue_.size(), limits::kFileBatchRuns);
+    std::vector<Item> batch(std::make_move_iterator(queue_.begin()),
+                            std::make_move_iterator(queue_.begin() +
+                                                    static_cast<std::ptrdiff_t>(count)));
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
+    std::ranges::sort(batch, {}, [](const Item& item) { return item.applied.lsn; });
+    std::map<Tenant, std::pair<std::vector<Applied>, std::vector<RunId>>> by_tenant;
+    for (Item& item : batch) {
+      auto& [applied, runs] = by_tenant[item.tenant];
+      applied.push_back(std::move(item.applied));
+      runs.push_back(item.run);
+    }
+    for (auto& [tenant, work] : by_tenant) {
+      Result<void> applied = co_await offload(loop_, pool_, [this, &tenant, &work] {
+                               return store_.tenants().apply(tenant, work.first);
+                             }).result();
+      if (!applied) log_.error("applying failed", {{"error", applied.error().message}});
+    }
+    for (Item& item : batch) {
+      if (item.done) item.loop->post(std::move(item.done));
+    }
+    for (auto& [tenant, work] : by_tenant) {
+      Result<void> filed = co_await offload(loop_, pool_, [this, &tenant, &work] {
+                             return store_.tenants().file(tenant, work.second);
+                           }).result();
+      if (!filed) {  // they stay in the journal: the next opening of the home tries again
+        log_.error("filing failed", {{"error", filed.error().message}});
+        continue;
+      }
+      writer_.submit({.forget = work.second}, loop_, [](std::uint64_t) {});
+    }
+  }
+  working_ = false;
+}
+
+}  // namespace ragent

@@ -1,0 +1,42 @@
+// Filer: what happens to a run after its `final` is durable. Its turn and usage are applied to the
+// tenant file in order of lsn; then finished runs move there in batches and leave the journal.
+// Owned by the engine; lives on the engine's first loop, works on the store pool.
+//
+//   filer.finished(tenant, item, run, loop, [] { start_next_run_of_the_session(); });
+#pragma once
+
+#include <base/scope.h>
+#include <runtime/writer.h>
+
+namespace ragent {
+
+class Filer {
+ public:
+  Filer(Loop& loop, Pool& pool, Store& store, Writer& writer, Logger log);
+
+  // From any shard's thread; `done` runs on `shard_loop` once the turn can be read.
+  void finished(Tenant tenant, Applied item, RunId run, Loop& shard_loop, Function done);
+  bool idle() const { return queue_.empty() && !working_; }
+
+ private:
+  struct Item {
+    Tenant tenant;
+    Applied applied;
+    RunId run;
+    Loop* loop;
+    Function done;
+  };
+  Task<void> work();
+  void start();
+
+  Loop& loop_;
+  Pool& pool_;
+  Store& store_;
+  Writer& writer_;
+  Logger log_;
+  std::vector<Item> queue_ = {};
+  bool working_ = false;
+  Scope scope_;
+};
+
+}  // namespace ragent

@@ -1,0 +1,111 @@
+#include <runtime/handle.h>
+
+#include <ragent/limits.h>
+#include <runtime/engine_core.h>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace ragent {
+
+RunHandle::State::State(std::shared_ptr<EngineCore> core)
+    : engine(std::move(core)), fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+RunHandle::State::~State() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void RunHandle::State::name(std::string uid, std::string of_session) {
+  run = std::move(uid);
+  session = std::move(of_session);
+}
+
+// With mutex_ held: the fd is readable while something waits to be taken.
+void RunHandle::State::signal() {
+  std::uint64_t one = 1;
+  (void)!::write(fd_, &one, sizeof one);
+  changed_.notify_all();
+}
+
+void RunHandle::State::push(Event event) {
+  std::lock_guard lock(mutex_);
+  if (events_.size() >= limits::kEventsQueuedMax) {
+    // Nobody listens: deltas can be dropped, then the oldest; the records stay in the journal.
+    std::erase_if(events_, [](const Event& old) { return old.kind == Event::Kind::delta; });
+    if (events_.size() >= limits::kEventsQueuedMax) events_.pop_front();
+  }
+  if (event.kind == Event::Kind::state && event.body.text("state") == "working") standing_.clear();
+  events_.push_back(std::move(event));
+  signal();
+}
+
+void RunHandle::State::finish(Result<Answer> result) {
+  std::lock_guard lock(mutex_);
+  if (!result_) result_.emplace(std::move(result));
+  signal();
+}
+
+void RunHandle::State::stand(std::string why) {
+  std::lock_guard lock(mutex_);
+  standing_ = std::move(why);
+  signal();
+}
+
+void RunHandle::State::work() {
+  std::lock_guard lock(mutex_);
+  standing_.clear();
+}
+
+std::optional<Event> RunHandle::State::pop(std::chrono::milliseconds timeout) {
+  auto ready = [this] { return !events_.empty() || result_ || !standing_.empty(); };
+  engine->wait(mutex_, changed_, ready, std::chrono::steady_clock::now() + timeout);
+  std::lock_guard lock(mutex_);
+  if (events_.empty()) return {};
+  Event event = std::move(events_.front());
+  events_.pop_front();
+  if (events_.empty() && !result_) {
+    std::uint64_t count = 0;
+    (void)!::read(fd_, &count, sizeof count);
+  }
+  return event;
+}
+
+Result<Answer> RunHandle::State::wait() {
+  auto ready = [this] { return result_ || !standing_.empty(); };
+  engine->wait(mutex_, changed_, ready);
+  std::lock_guard lock(mutex_);
+  if (result_) return *result_;
+  return fail(ErrorKind::conflict, standing_);
+}
+
+RunHandle::RunHandle(std::shared_ptr<State> state) : state_(std::move(state)) {}
+RunHandle::RunHandle(RunHandle&&) noexcept = default;
+RunHandle& RunHandle::operator=(RunHandle&&) noexcept = default;
+RunHandle::~RunHandle() = default;
+const std::string& RunHandle::id() const { return state_->run; }
+const std::string& RunHandle::session() const { return state_->session; }
+std::optional<Event> RunHandle::next_event(std::chrono::milliseconds timeout) {
+  return state_->pop(timeout);
+}
+int RunHandle::fd() const { return state_->fd_; }
+Result<Answer> RunHandle::wait() { return state_->wait(); }
+
+Result<void> RunHandle::cancel(std::string reason) {
+  std::string uid = state_->run;
+  return state_->engine->where_known<void>(
+      [uid, reason](Shard& on) { return on.cancel({}, uid, reason); });
+}
+
+Event event_of(const Record& record) {
+  return {.kind = Event::Kind::step,
+          .id = record.n,
+          .path = record.path,
+          .step = record.step,
+          .call = static_cast<std::int32_t>(record.call),
+          .attempt = record.attempt,
+          .record = std::string(to_string(record.kind)),
+          .intent = record.phase == Phase::intent,
+          .body = parse_json(record.body).value_or(Json())};
+}
+
+}  // namespace ragent

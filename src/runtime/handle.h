@@ -1,0 +1,52 @@
+// RunHandle::State: where a run on its shard and a caller on any thread meet. Shared by both;
+// every method may be called from any thread.
+#pragma once
+
+#include <base/loop.h>
+#include <ragent/engine.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+namespace ragent {
+
+class EngineCore;
+
+struct RunHandle::State {
+  explicit State(std::shared_ptr<EngineCore> engine);
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State();
+
+  // From the shard.
+  void name(std::string run, std::string session);
+  void push(Event event);
+  void finish(Result<Answer> result);
+  void stand(std::string why);  // it waits for a person, or cannot go on
+  void work();                  // it goes on again
+
+  // From the caller.
+  std::optional<Event> pop(std::chrono::milliseconds timeout);
+  Result<Answer> wait();
+
+  std::shared_ptr<EngineCore> engine;  // shared with the Engine: it drives the shard when
+                                       // the engine has no threads
+  std::string run = {};
+  std::string session = {};
+
+ private:
+  void signal();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Event> events_;
+  std::optional<Result<Answer>> result_;
+  std::string standing_;
+  int fd_ = -1;
+  friend class RunHandle;
+};
+
+Event event_of(const struct Record& record);
+
+}  // namespace ragent

@@ -1,0 +1,282 @@
+// LiveRun's dealings with the world: records, waits, people, events and attempts.
+#include <action/schema.h>
+#include <base/deadline.h>
+#include <base/text.h>
+#include <runtime/branch_inl.h>
+#include <runtime/handle.h>
+#include <runtime/shard.h>
+
+namespace ragent {
+
+// ---- records and state
+
+std::uint32_t LiveRun::append(Record record) {
+  if (check_ || !diverged_.empty()) {
+    diverge("a record was appended in a check");
+    return next_n_;
+  }
+  record.run = row_.id;
+  record.n = next_n_++;
+  record.chapter = row_.chapter;
+  record.at = now_ms();
+  std::erase_if(listeners_, [](const auto& listener) { return listener.expired(); });
+  if (!listeners_.empty()) {
+    std::uint64_t ticket = shard_.ticket();
+    if (undelivered_.empty() || undelivered_.back().first != ticket) {
+      shard_.when_durable(ticket, [self = self_] {
+        if (*self) (*self)->deliver();
+      });
+    }
+    undelivered_.emplace_back(ticket, event_of(record));
+  }
+  std::uint32_t n = record.n;
+  shard_.group().records.push_back(std::move(record));
+  return n;
+}
+
+void LiveRun::append_root(RecordKind kind, Json body) {
+  append({.kind = kind, .body = body.dump()});
+}
+
+void LiveRun::save_row() {
+  shard_.group().runs.push_back(row_);
+}
+
+RunState LiveRun::state() const {
+  RunState state = RunState::working;
+  for (const auto& [where, kind] : waits_) {
+    if (kind == "doubt") return RunState::in_doubt;
+    if (kind == "ask") state = RunState::waiting_ask;
+    if (kind == "timer" && state == RunState::working) state = RunState::waiting_timer;
+  }
+  return state;
+}
+
+void LiveRun::update_state() {
+  std::string now(to_string(state()));
+  if (row_.state == now) return;
+  row_.state = now;
+  save_row();
+}
+
+void LiveRun::set_wait(WaitRow row) {
+  row.run = row_.id;
+  waits_[{row.path, row.step, row.call}] = row.kind;
+  Event event{.kind = Event::Kind::state,
+              .path = row.path,
+              .step = row.step,
+              .call = static_cast<std::int32_t>(row.call),
+              .record = row.kind};
+  event.body = Json::object({{"wait", row.kind}, {"key", row.key}, {"due", row.due}});
+  if (Result<Json> shown = parse_json(row.body)) event.body["shown"] = std::move(*shown);
+  shard_.group().waits.push_back(std::move(row));
+  update_state();
+  event.body["state"] = row_.state;
+  // A question is shown when it is durable; only then does the run stand still.
+  shard_.when_durable(shard_.ticket(), [self = self_, event = std::move(event)] {
+    LiveRun* run = *self;
+    if (!run) return;
+    run->emit(event);
+    if (run->idle() && event.record != "timer") run->shard_.stands_still(*run, run->standing());
+  });
+}
+
+void LiveRun::end_wait(const std::string& path, std::uint32_t step, std::uint32_t call) {
+  waits_.erase({path, step, call});
+  shard_.group().waits.push_back(
+      {.run = row_.id, .path = path, .step = step, .call = call, .done = true});
+  if (finished_) return;
+  update_state();
+  emit({.kind = Event::Kind::state, .body = Json::object({{"state", row_.state}})});
+}
+
+std::string LiveRun::standing() const {
+  for (const auto& [name, asked] : asked_) {
+    std::string id = row_.uid + "/" + name;
+    return asked.doubt ? "run " + row_.uid + " is in doubt about step " + name +
+                             ": find out whether it happened, then `ragent resolve " + row_.uid +
+                             " " + name + " --happened RESULT | --did-not-happen | --abandon`"
+                       : "run " + row_.uid + " waits for an answer: `ragent asks " + id +
+                             " --allow | --deny | --answer JSON`";
+  }
+  return "run " + row_.uid + " waits";
+}
+
+Result<void> LiveRun::answer(const StepName& step, const Decision& decision) {
+  auto found = asked_.find(call_name(step.path, step.step, step.call));
+  if (found == asked_.end() || found->second.doubt || found->second.op->decision) {
+    return fail(ErrorKind::not_found, "run " + row_.uid + " asks nothing at step " +
+                                          call_name(step.path, step.step, step.call));
+  }
+  Asked& asked = found->second;
+  if (!asked.schema.is_null()) {
+    std::vector<std::string> wrong = validate(asked.schema, decision.answer);
+    if (!wrong.empty()) return fail(ErrorKind::invalid, "the answer: " + wrong.front());
+  }
+  Record record{.path = step.path,
+                .step = step.step,
+                .call = step.call,
+                .kind = RecordKind::ask,
+                .digest = asked.digest,
+                .body = to_json(decision).dump()};
+  asked.op->n = append(std::move(record));
+  asked.op->decision = decision;
+  asked.op->done.set();
+  return {};
+}
+
+Result<void> LiveRun::resolve(const StepName& step, const Resolution& resolution) {
+  std::string name = call_name(step.path, step.step, step.call);
+  auto found = asked_.find(name);
+  if (found == asked_.end() || !found->second.doubt || found->second.op->observation) {
+    return fail(ErrorKind::not_found,
+                "step " + name + " of run " + row_.uid + " is not in doubt");
+  }
+  Asked& asked = found->second;
+  static constexpr std::string_view kVerdicts[] = {"happened", "did_not_happen", "abandon"};
+  Json body = Json::object(
+      {{"verdict", kVerdicts[static_cast<std::size_t>(resolution.verdict)]},
+       {"who", resolution.who}});
+  if (!resolution.result.is_null()) body["result"] = resolution.result;
+  if (!resolution.evidence.empty()) body["evidence"] = resolution.evidence;
+  asked.op->n = append({.path = step.path,
+                        .step = step.step,
+                        .call = step.call,
+                        .kind = RecordKind::resolve,
+                        .attempt = asked.attempt,
+                        .digest = asked.digest,
+                        .body = body.dump()});
+  asked.op->observation = resolved_observation(body);
+  asked.op->done.set();
+  return {};
+}
+
+void LiveRun::steer(InboxRow row) { inbox_.push_back(std::move(row)); }
+
+Json LiveRun::take_steering(const Branch& branch) {
+  Json texts = Json::Array{};
+  if (branch.path_ != "0") return texts;
+  for (InboxRow& row : std::exchange(inbox_, {})) {
+    texts.push_back(std::move(row.body));
+    shard_.group().inbox_done.push_back({std::move(row.id), row_.id, next_n_});
+  }
+  return texts;
+}
+
+// ---- events
+
+void LiveRun::listen(std::shared_ptr<RunHandle::State> listener) {
+  listeners_.push_back(listener);
+  if (idle()) listener->stand(standing());
+}
+
+void LiveRun::emit(Event event) {
+  for (const auto& weak : listeners_) {
+    if (auto listener = weak.lock()) listener->push(event);
+  }
+}
+
+void LiveRun::emit_delta(const std::string& path, std::uint32_t step, std::uint32_t attempt,
+                         const Delta& delta) {
+  if (listeners_.empty()) return;
+  static constexpr std::string_view kKinds[] = {"text", "reasoning", "call"};
+  emit({.kind = Event::Kind::delta,
+        .path = path,
+        .step = step,
+        .attempt = attempt,
+        .record = std::string(kKinds[static_cast<std::size_t>(delta.kind)]),
+        .body = Json(delta.text)});
+}
+
+void LiveRun::deliver() {
+  while (!undelivered_.empty() && undelivered_.front().first <= shard_.durable()) {
+    emit(std::move(undelivered_.front().second));
+    undelivered_.pop_front();
+  }
+}
+
+// ---- attempts of effects
+
+void LiveRun::start_attempt(std::shared_ptr<Attempt> attempt, Tool tool) {
+  attempts_.push_back(attempt);
+  attempt->root = drive(attempt_body(attempt, std::move(tool)));
+  attempt->root.start();
+}
+
+Task<void> LiveRun::attempt_body(std::shared_ptr<Attempt> one, Tool tool) {
+  co_await shard_.committed(shard_.ticket());
+  one->started = true;
+  emit({.kind = Event::Kind::attempt_started,
+        .path = one->path,
+        .step = one->step,
+        .call = static_cast<std::int32_t>(one->call),
+        .attempt = one->number,
+        .record = "act",
+        .body = Json::object({{"tool", one->asked.tool}, {"arguments", one->asked.arguments}})});
+  TimePoint began = loop().now();
+  ToolContext lent = context(one->key, one->not_after);
+  std::chrono::milliseconds left(std::max<std::int64_t>(0, one->not_after - now_ms()));
+  Observation seen =
+      co_await ragent::attempt(std::move(tool), lent, one->asked.arguments, began + left);
+  one->ms = std::chrono::duration_cast<std::chrono::milliseconds>(loop().now() - began).count();
+  end_attempt(*one, std::move(seen));
+}
+
+void LiveRun::end_attempt(Attempt& one, Observation seen) {
+  if (one.over) return;
+  one.over = true;
+  one.unknown = seen.status == Observation::Status::unknown;
+  Json body = Json::object({{"tool", one.asked.tool},
+                            {"arguments", one.asked.arguments},
+                            {"observation", to_json(seen)},
+                            {"ms", one.ms}});
+  std::uint32_t n = append({.path = one.path,
+                            .step = one.step,
+                            .call = one.call,
+                            .kind = RecordKind::act,
+                            .attempt = one.number,
+                            .digest = one.digest,
+                            .body = body.dump()});
+  if (!one.orphan && one.op) {
+    one.op->n = n;
+    one.op->observation = std::move(seen);
+    one.op->done.set();
+  } else if (settled_) {
+    wake(*settled_);
+  }
+}
+
+// Its branch is gone: nothing is run again, and the ledger gets an outcome.
+void LiveRun::orphan(std::shared_ptr<Attempt> one) {
+  if (one->over || one->orphan) return;
+  one->orphan = true;
+  if (std::ranges::find(attempts_, one) == attempts_.end()) attempts_.push_back(one);
+  one->root.destroy();  // kills what still runs
+  if (!one->started) {
+    return end_attempt(*one, failure(Observation::Status::failed, "it was not started"));
+  }
+  one->root = drive(orphan_body(one));
+  one->root.start();
+}
+
+Task<void> LiveRun::orphan_body(std::shared_ptr<Attempt> one) {
+  co_await until(one->not_after);
+  Observation seen = failure(Observation::Status::unknown, "its branch ended before it did");
+  const Tool* tool = binding_->find(one->asked.tool);
+  if (tool && tool->spec.query) {
+    std::chrono::milliseconds time = time_of(tool->spec);
+    ToolContext lent = context(one->key, now_ms() + time.count());
+    Result<QueryAnswer> answer =
+        co_await with_deadline(loop(), tool->body->query(lent, one->asked.arguments),
+                               loop().now() + time)
+            .result();
+    if (answer && answer->state == QueryAnswer::State::happened) {
+      seen = {.value = std::move(answer->result), .label = tool->spec.label};
+    } else if (answer && answer->state == QueryAnswer::State::cannot_happen) {
+      seen = failure(Observation::Status::failed, "it did not happen");
+    }
+  }
+  end_attempt(*one, std::move(seen));
+}
+
+}  // namespace ragent

@@ -1,0 +1,442 @@
+#include <runtime/shard.h>
+
+#include <base/file.h>
+#include <base/text.h>
+#include <ragent/limits.h>
+#include <runtime/handle.h>
+
+namespace ragent {
+
+struct Shard::Ended {
+  Turn turn;
+  std::string usage;
+  Json final;
+  std::uint64_t lsn = 0;
+};
+
+Shard::Shard(Loop& loop, ShardParts parts)
+    : loop_(loop),
+      parts_(std::move(parts)),
+      self_(std::make_shared<Shard*>(this)),
+      scope_(loop) {
+  loop_.on_turn_end([self = self_] {
+    if (*self) (*self)->flush();
+  });
+}
+
+Shard::~Shard() {
+  *self_ = nullptr;
+  scope_.cancel();
+  runs_.clear();
+}
+
+// ---- commits
+
+void Shard::flush() {
+  if (group_.empty() || halted_) return;
+  std::uint64_t ticket = ticket_++;
+  parts_.writer.submit(std::exchange(group_, {}), loop_,
+                       [self = self_, ticket](std::uint64_t lsn) {
+                         if (*self) (*self)->made_durable(ticket, lsn);
+                       });
+}
+
+void Shard::made_durable(std::uint64_t ticket, std::uint64_t lsn) {
+  durable_ = ticket;
+  durable_lsn_ = lsn;
+  while (!after_.empty() && after_.begin()->first <= durable_) {
+    Function next = std::move(after_.begin()->second);
+    after_.erase(after_.begin());
+    next();
+  }
+}
+
+void Shard::when_durable(std::uint64_t ticket, Function function) {
+  if (ticket <= durable_) return function();
+  after_.emplace(ticket, std::move(function));
+}
+
+Task<void> Shard::committed(std::uint64_t ticket) {
+  if (ticket <= durable_) co_return;
+  auto op = std::make_shared<Op>(loop_);
+  after_.emplace(ticket, [op] { op->done.set(); });
+  co_await op->done;
+}
+
+std::string Shard::workspace(const std::string& uid) const {
+  return parts_.options.home + "/work/" + uid;
+}
+
+// ---- starting
+
+Task<void> Shard::start(Agent agent, Input input, RunOptions options,
+                        std::shared_ptr<RunHandle::State> handle) {
+  std::shared_ptr<const Binding> binding = co_await bind(agent, options);
+  agents_.insert_or_assign(agent.profile.name, agent);
+  bool fresh = options.session.empty();
+  RunRow row{.id = ++parts_.run_id_last,
+             .uid = new_uid(loop_.wall(), parts_.ids),
+             .tenant = options.tenant.id(),
+             .session = fresh ? new_uid(loop_.wall(), parts_.ids) : options.session,
+             .agent = agent.profile.name,
+             .spec = binding->digest,
+             .planner = binding->spec.planner,
+             .state = std::string(to_string(RunState::working)),
+             .task = utf8_prefix(input.text, 120),
+             .started_at = now_ms()};
+  Session& session = sessions_[session_key(row)];
+  if (fresh) session.fresh = true;
+  if (!session.runs.empty()) {
+    std::string at_work = session.runs.front();
+    if (options.on_busy == OnBusy::reject) {
+      co_await fail(ErrorKind::conflict, "session " + row.session + " is busy with run " +
+                                             at_work + ": wait for it, or start with on_busy");
+    }
+    if (options.on_busy == OnBusy::steer) {
+      co_return co_await steer(runs_.at(at_work), std::move(input), std::move(handle));
+    }
+    if (options.on_busy == OnBusy::interrupt) {
+      co_await live(options.tenant, at_work);
+      auto found = runs_.find(at_work);
+      if (found != runs_.end() && found->second.live) {
+        found->second.live->stop("interrupted by newer input", "the user");
+      }
+    }
+    if (session.runs.size() >= limits::kSessionQueueMax) {
+      co_await fail(ErrorKind::conflict, "session " + row.session + " has " +
+                                             std::to_string(session.runs.size()) +
+                                             " inputs waiting: it takes no more");
+    }
+  }
+  Budget budget = options.budget.value_or(binding->spec.budget);
+  Json body = Json::object({{"agent", row.agent},
+                            {"folder", binding->folder},
+                            {"spec", row.spec},
+                            {"planner", row.planner},
+                            {"session", row.session},
+                            {"input", to_json(input_message(input))},
+                            {"budget", to_json(budget)},
+                            {"seed", static_cast<std::int64_t>(options.seed)}});
+  if (input.schema) body["schema"] = *input.schema;
+  if (input.state) body["state"] = *input.state;
+  if (options.deadline.count() > 0) body["deadline"] = now_ms() + options.deadline.count();
+  Record record{.run = row.id, .n = 1, .at = now_ms(), .body = body.dump()};
+  group_.specs.push_back({row.spec, to_json(binding->spec).dump()});
+  group_.runs.push_back(row);
+  group_.records.push_back(record);
+  handle->name(row.uid, row.session);
+  Known& known = runs_[row.uid];
+  known.row = row;
+  known.binding = std::move(binding);
+  known.records.push_back(std::move(record));
+  known.handles.push_back(handle);
+  std::uint64_t ticket = ticket_;
+  Session& queue = sessions_[session_key(row)];
+  queue.runs.push_back(row.uid);
+  if (queue.runs.size() == 1) begin_next(session_key(row));
+  co_await committed(ticket);
+}
+
+Task<void> Shard::steer(Known& at_work, Input input, std::shared_ptr<RunHandle::State> handle) {
+  InboxRow row{.id = new_uid(loop_.wall(), parts_.ids),
+               .tenant = at_work.row.tenant,
+               .session = at_work.row.session,
+               .run = at_work.row.id,
+               .body = std::move(input.text)};
+  group_.inbox.push_back(row);
+  handle->name(at_work.row.uid, at_work.row.session);
+  at_work.handles.push_back(handle);
+  if (at_work.live) {
+    at_work.live->steer(std::move(row));
+    at_work.live->listen(std::move(handle));
+  } else {
+    at_work.inbox.push_back(std::move(row));
+  }
+  co_await committed(ticket_);
+}
+
+// The first run of a session's queue begins, when it has not.
+void Shard::begin_next(const std::string& session) {
+  auto found = sessions_.find(session);
+  if (found == sessions_.end()) return;
+  if (found->second.runs.empty()) {
+    sessions_.erase(found);
+    return;
+  }
+  Known& known = runs_.at(found->second.runs.front());
+  if (known.live || known.loading) return;
+  bool nothing_to_read = found->second.fresh && !known.records.empty();
+  if (nothing_to_read) {
+    begin(known, {.row = known.row,
+                  .binding = known.binding,
+                  .records = std::exchange(known.records, {})});
+  } else {
+    known.loading = true;
+    scope_.spawn(load(known.row.uid));
+  }
+}
+
+void Shard::begin(Known& known, RunMaterial material) {
+  material.inbox.assign(known.inbox.begin(), known.inbox.end());
+  known.inbox.clear();
+  known.live = std::make_unique<LiveRun>(*this, std::move(material));
+  for (const auto& weak : known.handles) {
+    if (auto handle = weak.lock()) {
+      handle->work();
+      known.live->listen(std::move(handle));
+    }
+  }
+  known.live->begin();
+}
+
+// ---- loading
+
+Task<void> Shard::load(std::string uid) {
+  auto found = runs_.find(uid);
+  if (found == runs_.end()) co_return;
+  Tenant tenant = co_await Tenant::parse(found->second.row.tenant);
+  RunRow row = found->second.row;
+  Result<RunMaterial> material = co_await read(tenant, row, found->second.binding).result();
+  found = runs_.find(uid);
+  if (found == runs_.end()) co_return;
+  Known& known = found->second;
+  known.loading = false;
+  known.records.clear();
+  if (material) {
+    known.binding = material->binding;
+    begin(known, std::move(*material));
+  } else if (material.error().kind == ErrorKind::diverged) {
+    set_state(known, RunState::diverged, material.error().message);
+  } else {
+    set_state(known, RunState::unbound, material.error().message);
+  }
+  for (auto& op : std::exchange(known.loaded, {})) op->done.set();
+}
+
+Task<RunMaterial> Shard::read(Tenant tenant, RunRow row, std::shared_ptr<const Binding> binding) {
+  Store& store = parts_.store;
+  RunMaterial out{.row = row};
+  co_await committed(ticket_ - 1);  // what was handed to the writer can be read
+  out.records = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
+    return store.journal().records(tenant, row.id, row.chapter);
+  });
+  std::uint32_t head = 0;
+  bool opened = false;
+  std::string folder;
+  for (const Record& record : out.records) {
+    if (record.kind != RecordKind::start && record.kind != RecordKind::open) continue;
+    Json body = parse_json(record.body).value_or(Json());
+    if (record.kind == RecordKind::start) folder = body.text("folder");
+    if (record.kind == RecordKind::start) continue;
+    head = std::max(head, static_cast<std::uint32_t>(body.integer("head")));
+    opened = true;
+  }
+  out.history = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
+    return store.tenants().turns(tenant, row.session, 1);
+  });
+  if (!opened) head = out.history.empty() ? 0 : out.history.back().number;
+  out.head = head;
+  out.binding = binding ? binding : co_await rebind(tenant, row, folder);
+  co_return out;
+}
+
+// Brings a parked run into memory.
+Task<void> Shard::live(Tenant tenant, std::string uid) {
+  Known* known = co_await find(tenant, uid);
+  if (known->live && !known->loading) co_return;
+  const Session& session = sessions_.at(session_key(known->row));
+  if (session.runs.front() != uid) {
+    co_await fail(ErrorKind::conflict, "run " + uid + " waits behind run " +
+                                           session.runs.front() + " of its session");
+  }
+  if (!known->loading) {
+    known->loading = true;
+    scope_.spawn(load(uid));
+  }
+  auto op = std::make_shared<Op>(loop_);
+  known->loaded.push_back(op);
+  co_await op->done;
+}
+
+Result<Shard::Known*> Shard::find(const Tenant& tenant, const std::string& uid) {
+  auto found = runs_.find(uid);
+  if (found == runs_.end() || found->second.row.tenant != tenant.id()) {
+    return fail(ErrorKind::not_found, "there is no unfinished run \"" + uid +
+                                          "\": `ragent runs` lists them");
+  }
+  return &found->second;
+}
+
+// ---- recovery
+
+Task<void> Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox) {
+  std::ranges::sort(rows, {}, &RunRow::id);
+  for (RunRow& row : rows) {
+    bool asleep = row.state == to_string(RunState::quarantined) ||
+                  row.state == to_string(RunState::paused);
+    if (!asleep && parts_.options.resume && ++row.crashes > limits::kReplayCrashesMax) {
+      row.state = std::string(to_string(RunState::quarantined));
+      asleep = true;
+    }
+    Session& session = sessions_[session_key(row)];
+    session.runs.push_back(row.uid);
+    Known& known = runs_[row.uid];
+    known.asleep = asleep;
+    known.row = row;
+    for (InboxRow& waiting : inbox) {
+      if (waiting.run == row.id) known.inbox.push_back(std::move(waiting));
+    }
+    if (parts_.options.resume) group_.runs.push_back(row);
+  }
+  if (!parts_.options.resume || rows.empty()) co_return;
+  co_await committed(ticket_);  // the count is durable before a replay starts
+  std::vector<std::string> keys;
+  for (const auto& [key, session] : sessions_) {
+    if (!session.runs.empty() && !runs_.at(session.runs.front()).asleep) keys.push_back(key);
+  }
+  std::ranges::sort(keys);
+  for (const std::string& key : keys) begin_next(key);
+}
+
+// ---- people
+
+Task<void> Shard::attach(Tenant tenant, std::string uid,
+                         std::shared_ptr<RunHandle::State> handle) {
+  Known* known = co_await find(tenant, uid);
+  handle->name(uid, known->row.session);
+  known->handles.push_back(handle);
+  if (known->live) {
+    known->live->listen(handle);
+  } else {
+    co_await live(tenant, uid);
+  }
+}
+
+Task<void> Shard::answer(Tenant tenant, std::string uid, StepName step, Decision decision) {
+  co_await live(tenant, uid);
+  Known* known = co_await find(tenant, uid);
+  if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
+  co_await known->live->answer(step, decision);
+  co_await committed(ticket_);
+}
+
+Task<void> Shard::resolve(Tenant tenant, std::string uid, StepName step, Resolution resolution) {
+  co_await live(tenant, uid);
+  Known* known = co_await find(tenant, uid);
+  if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
+  co_await known->live->resolve(step, resolution);
+  co_await committed(ticket_);
+}
+
+Task<void> Shard::cancel(Tenant tenant, std::string uid, std::string reason) {
+  co_await live(tenant, uid);
+  Known* known = co_await find(tenant, uid);
+  if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
+  known->live->stop(std::move(reason), "the user");
+  co_await committed(ticket_);
+}
+
+// ---- the end of a run
+
+void Shard::set_state(Known& known, RunState state, std::string why) {
+  known.row.state = std::string(to_string(state));
+  group_.runs.push_back(known.row);
+  std::string text = "run " + known.row.uid + " is " + known.row.state + ": " + why;
+  parts_.log.warn("a run stands still", {{"run", known.row.uid}, {"why", text}});
+  for (const auto& weak : known.handles) {
+    if (auto handle = weak.lock()) handle->stand(text);
+  }
+}
+
+// It waits for a person, or diverged.
+void Shard::stands_still(LiveRun& run, std::string why) {
+  auto found = runs_.find(run.row().uid);
+  if (found == runs_.end()) return;
+  found->second.row = run.row();
+  for (const auto& weak : found->second.handles) {
+    if (auto handle = weak.lock()) handle->stand(why);
+  }
+  if (run.idle()) scope_.spawn(evict_later(run.row().uid));
+}
+
+Task<void> Shard::evict_later(std::string uid) {
+  co_await loop_.sleep(parts_.options.evict_after);
+  auto found = runs_.find(uid);
+  if (found == runs_.end() || !found->second.live || !found->second.live->idle()) co_return;
+  found->second.row = found->second.live->row();
+  found->second.live.reset();
+}
+
+void Shard::finished(LiveRun& run, Turn turn, std::string usage, Json final) {
+  auto ended = std::make_shared<Ended>(
+      Ended{std::move(turn), std::move(usage), std::move(final)});
+  std::size_t index = group_.records.size() - 1;  // the final is the last record of this group
+  std::string uid = run.row().uid;
+  when_durable(ticket_, [this, uid, ended, index] {
+    ended->lsn = durable_lsn_ + index;
+    runs_.at(uid).row = runs_.at(uid).live->row();
+    scope_.spawn(conclude(uid, ended));
+  });
+}
+
+Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
+  Known& known = runs_.at(uid);
+  Result<Answer> result = answer_of(uid, ended->final);
+  if (parts_.options.check_replay) {
+    Result<void> same = co_await check(known).result();
+    if (!same) result = fail(std::move(same.error()));
+  }
+  RunRow row = known.row;
+  Tenant tenant = co_await Tenant::parse(row.tenant);
+  Event event{.kind = Event::Kind::ended, .body = ended->final};
+  for (const auto& weak : known.handles) {
+    auto handle = weak.lock();
+    if (!handle) continue;
+    handle->push(event);
+    handle->finish(result);
+  }
+  runs_.erase(uid);
+  bool had_turn = ended->turn.number > 0;
+  Applied applied{.lsn = ended->lsn,
+                  .session = row.session,
+                  .turn = std::move(ended->turn),
+                  .usage = std::move(ended->usage)};
+  std::string key = session_key(row);
+  Session& session = sessions_[key];
+  session.runs.pop_front();
+  if (had_turn) session.fresh = false;
+  parts_.filer.finished(tenant, std::move(applied), row.id, loop_, [self = self_, key] {
+    if (*self) (*self)->begin_next(key);
+  });
+}
+
+// Replays the finished run and names the first difference.
+Task<void> Shard::check(const Known& known) {
+  RunMaterial material = co_await read(co_await Tenant::parse(known.row.tenant), known.row,
+                                       known.binding);
+  LiveRun again(*this, std::move(material), true);
+  again.begin();
+  if (again.diverged().empty()) co_return;
+  parts_.log.error("a finished run does not replay",
+                   {{"run", known.row.uid}, {"difference", again.diverged()}});
+  co_await fail(ErrorKind::diverged,
+                "run " + known.row.uid + " does not replay: " + again.diverged());
+}
+
+void Shard::halt(const Error& error) {
+  halted_ = true;
+  group_ = {};
+  after_.clear();
+  for (auto& [uid, known] : runs_) {
+    for (const auto& weak : known.handles) {
+      if (auto handle = weak.lock()) handle->finish(fail(error));
+    }
+  }
+  loop_.after_resume([self = self_] {
+    if (!*self) return;
+    (*self)->scope_.cancel();
+    (*self)->runs_.clear();
+  });
+}
+
+}  // namespace ragent

@@ -1,0 +1,120 @@
+// Shard: one loop and the runs on it: starts them, queues the inputs of busy sessions, loads and
+// evicts, and hands what each turn brought to the writer. Owned by the engine; everything but the
+// constructor happens on its loop's thread.
+#pragma once
+
+#include <base/ids.h>
+#include <base/scope.h>
+#include <runtime/filer.h>
+#include <runtime/live_run.h>
+#include <runtime/writer.h>
+
+#include <atomic>
+#include <unordered_map>
+
+namespace ragent {
+
+// What the shards of one engine share. Owned by the engine and outlives them.
+struct ShardParts {
+  const EngineOptions& options;
+  Store& store;
+  Writer& writer;
+  Filer& filer;
+  Pool& store_pool;
+  Pool& blocking_pool;
+  Random& ids;                       // guarded by the loops taking turns: one shard, or a lock
+  std::atomic<RunId>& run_id_last;
+  Logger log;
+};
+
+class Shard {
+ public:
+  Shard(Loop& loop, ShardParts parts);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+  ~Shard();
+
+  // For the engine; each answers on this shard.
+  Task<void> recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox);
+  Task<void> start(Agent agent, Input input, RunOptions options,
+                   std::shared_ptr<RunHandle::State> handle);
+  Task<void> attach(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle);
+  Task<std::vector<Ask>> asks(Tenant tenant);
+  Task<void> answer(Tenant tenant, std::string uid, StepName step, Decision decision);
+  Task<void> resolve(Tenant tenant, std::string uid, StepName step, Resolution resolution);
+  Task<void> cancel(Tenant tenant, std::string uid, std::string reason);
+  void halt(const Error& error);  // drops every run; nothing is recorded any more
+  Scope& scope() { return scope_; }
+
+  // For its runs.
+  Loop& loop() { return loop_; }
+  const ShardParts& parts() const { return parts_; }
+  Group& group() { return group_; }               // of this turn
+  std::uint64_t ticket() const { return ticket_; }  // of that group
+  std::uint64_t durable() const { return durable_; }
+  void when_durable(std::uint64_t ticket, Function function);
+  Task<void> committed(std::uint64_t ticket);
+  std::int64_t now_ms() const { return loop_.wall().time_since_epoch().count(); }
+  std::uint64_t random() { return parts_.ids.next(); }
+  std::string workspace(const std::string& uid) const;
+  void finished(LiveRun& run, Turn turn, std::string usage, Json final);
+  void stands_still(LiveRun& run, std::string why);
+
+ private:
+  struct Known {  // a run that has not ended: in memory, parked on disk, or queued
+    RunRow row = {};
+    std::unique_ptr<LiveRun> live = {};
+    std::vector<Record> records = {};  // of a run that never began: its start
+    std::shared_ptr<const Binding> binding = {};
+    std::deque<InboxRow> inbox = {};
+    std::vector<std::weak_ptr<RunHandle::State>> handles = {};
+    bool loading = false;
+    bool asleep = false;  // quarantined or paused: not resumed by itself
+    std::vector<std::shared_ptr<Op>> loaded = {};  // shared with who waits for it
+  };
+  struct Session {
+    std::deque<std::string> runs = {};  // uids: the first is at work, the others queue
+    bool fresh = false;                 // has no turns: nothing to read
+  };
+  struct Ended;
+
+  std::string session_key(const RunRow& row) const { return row.tenant + "/" + row.session; }
+  Result<Known*> find(const Tenant& tenant, const std::string& uid);
+  Result<std::shared_ptr<const Binding>> bind(const Agent& agent, const RunOptions& options);
+  Task<std::shared_ptr<const Binding>> rebind(Tenant tenant, RunRow row, std::string folder);
+  Result<Model*> model(const std::string& name);
+  Result<Planner> planner(const std::string& name) const;
+  Task<void> steer(Known& at_work, Input input, std::shared_ptr<RunHandle::State> handle);
+  void begin_next(const std::string& session);
+  void begin(Known& known, RunMaterial material);
+  Task<void> load(std::string uid);  // from the journal into memory, and begins
+  Task<RunMaterial> read(Tenant tenant, RunRow row, std::shared_ptr<const Binding> binding);
+  Task<void> live(Tenant tenant, std::string uid);  // loads it when it is parked
+  Task<void> conclude(std::string uid, std::shared_ptr<Ended> ended);
+  Task<void> check(const Known& known);
+  Task<void> evict_later(std::string uid);
+  void set_state(Known& known, RunState state, std::string why);
+  void made_durable(std::uint64_t ticket, std::uint64_t lsn);
+  void flush();
+
+  Loop& loop_;
+  ShardParts parts_;
+  Group group_ = {};
+  std::uint64_t ticket_ = 1;
+  std::uint64_t durable_ = 0;
+  std::uint64_t durable_lsn_ = 0;  // of the first record of that group
+  std::multimap<std::uint64_t, Function> after_ = {};  // by the ticket they wait for
+  std::unordered_map<std::string, Known> runs_ = {};   // by uid
+  std::unordered_map<std::string, Session> sessions_ = {};
+  std::map<std::string, std::unique_ptr<Model>> models_ = {};
+  std::vector<std::shared_ptr<const Binding>> bindings_ = {};  // lately used; shared with runs
+  std::map<std::string, Agent> agents_ = {};           // by name: bodies and permissions of today
+  bool halted_ = false;
+  std::shared_ptr<Shard*> self_;                       // null inside once it is gone
+  Scope scope_;
+};
+
+std::shared_ptr<ToolHost> make_tool_host(Shard& shard, Tenant tenant,
+                                         std::function<void(std::string)> progress);
+
+}  // namespace ragent

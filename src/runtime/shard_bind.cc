@@ -1,0 +1,155 @@
+// Shard: from an Agent, or from a pinned spec, to what this process has for it.
+#include <action/declared.h>
+#include <base/text.h>
+#include <ragent/limits.h>
+#include <runtime/shard.h>
+
+namespace ragent {
+namespace {
+
+constexpr std::size_t kBindingsKept = 16;
+
+std::vector<std::string> names_of(const std::vector<Planner>& planners) {
+  std::vector<std::string> out;
+  for (const Planner& planner : planners) out.push_back(planner.name);
+  return out;
+}
+
+}  // namespace
+
+// The model of that name on this shard, opened by the first source that knows it.
+Result<Model*> Shard::model(const std::string& name) {
+  if (auto found = models_.find(name); found != models_.end()) return found->second.get();
+  for (const ModelSource& source : parts_.options.models) {
+    Result<std::unique_ptr<Model>> opened = source(name, loop_);
+    if (!opened) return fail(within("model \"" + name + "\"", std::move(opened.error())));
+    if (!*opened) continue;
+    return (models_[name] = std::move(*opened)).get();
+  }
+  return fail(ErrorKind::not_found,
+              "no model is called \"" + name +
+                  "\": expected local/default, local/small, a GGUF file, or a model that the "
+                  "program gave to the engine");
+}
+
+// "react" is its newest version, "react@1" that one.
+Result<Planner> Shard::planner(const std::string& name) const {
+  std::size_t at = name.find('@');
+  std::string base = name.substr(0, at);
+  const Planner* best = nullptr;
+  for (const Planner& planner : parts_.options.planners) {
+    if (planner.name != base) continue;
+    if (at != name.npos && name.substr(at + 1) != std::to_string(planner.version)) continue;
+    if (!best || planner.version > best->version) best = &planner;
+  }
+  if (best) return *best;
+  std::vector<std::string> known = names_of(parts_.options.planners);
+  std::string text = "no planner is called \"" + name + "\"";
+  if (auto near = nearest(base, known)) text += "; did you mean \"" + *near + "\"?";
+  return fail(ErrorKind::not_found, text);
+}
+
+Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent,
+                                                   const RunOptions& options) {
+  AgentSpec wanted = spec(agent);
+  if (!options.model.empty()) wanted.model = options.model;
+  if (!options.planner.empty()) wanted.planner = options.planner;
+  Result<Planner> plan = planner(wanted.planner);
+  if (!plan) return fail(std::move(plan.error()));
+  wanted.planner = plan->name + "@" + std::to_string(plan->version);
+  auto same = [&](const std::shared_ptr<const Binding>& one) {
+    return one->folder == agent.folder && one->permissions == agent.permissions &&
+           one->spec == wanted &&
+           std::ranges::equal(one->tools, agent.tools, {}, &Tool::body, &Tool::body);
+  };
+  if (auto known = std::ranges::find_if(bindings_, same); known != bindings_.end()) return *known;
+  auto binding = std::make_shared<Binding>(Binding{.folder = agent.folder,
+                                                   .tools = agent.tools,
+                                                   .permissions = agent.permissions,
+                                                   .planner = std::move(*plan)});
+  std::vector<std::string> names;
+  for (const Tool& tool : agent.tools) {
+    if (tool.spec.name.empty() || !tool.body || std::ranges::find(names, tool.spec.name) != names.end()) {
+      return fail(ErrorKind::invalid, "agent \"" + agent.profile.name + "\": tool \"" +
+                                          tool.spec.name +
+                                          "\" needs a name of its own and a body");
+    }
+    names.push_back(tool.spec.name);
+  }
+  Result<Model*> opened = model(wanted.model);
+  if (!opened) return fail(std::move(opened.error()));
+  binding->model = *opened;
+  binding->digest = spec_digest(wanted);
+  binding->spec = std::move(wanted);
+  if (bindings_.size() == kBindingsKept) bindings_.erase(bindings_.begin());
+  bindings_.push_back(binding);
+  return binding;
+}
+
+// A run keeps the spec it began with; bodies and permissions are those of today.
+Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
+                                                   std::string folder) {
+  Store& store = parts_.store;
+  std::string text = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
+    return store.journal().spec(tenant, row.spec);
+  });
+  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(text));
+  const Agent* today = nullptr;
+  if (auto known = agents_.find(row.agent); known != agents_.end()) today = &known->second;
+  for (const Agent& agent : parts_.options.agents) {
+    if (!today && agent.profile.name == row.agent) today = &agent;
+  }
+  auto binding = std::make_shared<Binding>(Binding{.digest = row.spec, .folder = folder});
+  if (today) {
+    binding->permissions = today->permissions;
+  } else if (!folder.empty()) {
+    Result<Agent> loaded = load_agent(folder);
+    if (loaded) binding->permissions = loaded->permissions;
+  }
+  for (const ToolSpec& spec : pinned.tools) {
+    if (spec.kind != ToolSpec::Kind::native) {
+      binding->tools.push_back(co_await bind_tool(spec, folder));
+      continue;
+    }
+    const Tool* body = nullptr;
+    if (today) {
+      auto found = std::ranges::find(today->tools, spec.name,
+                                     [](const Tool& tool) { return tool.spec.name; });
+      if (found != today->tools.end()) body = &*found;
+    }
+    if (!body) {
+      co_await fail(ErrorKind::not_found,
+                    "its native tool \"" + spec.name + "\" is not registered: resume it with the "
+                    "program that has agent \"" + row.agent + "\"");
+    }
+    binding->tools.push_back({.spec = spec, .body = body->body});
+  }
+  binding->planner = co_await planner(pinned.planner);
+  binding->model = co_await model(pinned.model);
+  binding->spec = std::move(pinned);
+  co_return binding;
+}
+
+Task<std::vector<Ask>> Shard::asks(Tenant tenant) {
+  Store& store = parts_.store;
+  co_await committed(ticket_ - 1);
+  std::vector<WaitRow> waits = co_await offload(
+      loop_, parts_.store_pool, [&store] { return store.journal().waits(); });
+  std::map<RunId, const RunRow*> mine;
+  for (const auto& [uid, known] : runs_) {
+    if (known.row.tenant == tenant.id()) mine[known.row.id] = &known.row;
+  }
+  std::vector<Ask> out;
+  for (const WaitRow& wait : waits) {
+    if (wait.kind != "ask" || !mine.contains(wait.run)) continue;
+    Json shown = parse_json(wait.body).value_or(Json());
+    out.push_back({.id = wait.key,
+                   .run = mine[wait.run]->uid,
+                   .question = shown.text("question"),
+                   .schema = shown.find("schema") ? *shown.find("schema") : Json(),
+                   .digest = shown.text("digest")});
+  }
+  co_return out;
+}
+
+}  // namespace ragent
