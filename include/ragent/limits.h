@@ -21,53 +21,52 @@ inline constexpr std::size_t kBranchDepthMax = 16;
 inline constexpr std::size_t kCallsPerStepMax = 32;
 inline constexpr std::uint32_t kReplayCrashesMax = 3;        // then quarantined
 inline constexpr std::size_t kSessionQueueMax = 64;          // inputs waiting for a busy session
-inline constexpr std::size_t kHistoryTurnsMax = 200;         // turns of a session that a run sees
-inline constexpr std::size_t kEventsQueuedMax = 4096;        // per handle; older deltas go first
+inline constexpr std::size_t kHistoryTurnsMax = 200;  // turns of a session that a run sees
+inline constexpr std::size_t kEventsQueuedMax = 4096;  // per handle; older deltas go first
 
 // Tools
-inline constexpr std::size_t kObservationBytesMax = 32u << 10;   // the rest becomes an artifact
-inline constexpr std::size_t kToolOutputBytesMax = 8u << 20;     // more than this fails the call
+inline constexpr std::size_t kObservationBytesMax = 32u << 10;  // the rest becomes an artifact
+inline constexpr std::size_t kToolOutputBytesMax = 8u << 20;  // more than this fails the call
 inline constexpr std::size_t kPreviewBytes = 2048;
 inline constexpr milliseconds kToolTimeDefault = seconds(30);
 inline constexpr std::size_t kParameterFieldsMax = 32;
-inline constexpr std::size_t kSchemaDepthMax = 16;     // nesting a derived schema spells out
-inline constexpr std::size_t kFaultsMax = 8;           // of one value that are reported
+inline constexpr std::size_t kSchemaDepthMax = 16;  // nesting a derived schema spells out
+inline constexpr std::size_t kFaultsMax = 8;  // of one value that are reported
 inline constexpr std::size_t kSqlRowsMax = 1000;
-inline constexpr std::size_t kSqlFilesMax = 64;        // CSV and SQLite files of one agent
+inline constexpr std::size_t kSqlFilesMax = 64;  // CSV and SQLite files of one agent
 inline constexpr std::size_t kCsvBytesMax = 64u << 20;
 inline constexpr std::size_t kCsvColumnsMax = 256;
 inline constexpr std::size_t kCsvCellsMax = 4'000'000;
-inline constexpr std::size_t kSeenValuesMax = 64;            // candidates kept per `seen` rule
-inline constexpr std::uint32_t kEffectAttemptsMax = 3;       // live attempts of one idempotent call
-inline constexpr std::uint32_t kQueryAttemptsMax = 3;        // then in doubt
+inline constexpr std::size_t kSeenValuesMax = 64;  // candidates kept per `seen` rule
+inline constexpr std::uint32_t kEffectAttemptsMax = 3;  // live attempts of one idempotent call
+inline constexpr std::uint32_t kQueryAttemptsMax = 3;  // then in doubt
 
 // Models
 inline constexpr std::uint32_t kReplyTokensDefault = 512;
 inline constexpr std::uint32_t kContextTokensDefault = 8192;
-inline constexpr std::size_t kModelQueueMax = 256;           // requests waiting for a local model
-inline constexpr std::size_t kPrefixFilesMax = 8;            // saved prompt prefixes; 28 kB a token
+inline constexpr std::size_t kModelQueueMax = 256;  // requests waiting for a local model
+inline constexpr std::size_t kPrefixFilesMax = 8;  // saved prompt prefixes; 28 kB a token
 
 // JSON and files
 inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kJsonBytesMax = 16u << 20;
 inline constexpr std::size_t kConfigBytesMax = 1u << 20;
-inline constexpr std::size_t kNameBytesMax = 64;             // of an agent, a tool, a planner
+inline constexpr std::size_t kNameBytesMax = 64;  // of an agent, a tool, a planner
 
 // Store
-inline constexpr std::size_t kGroupRecordsMax = 8192;        // records of one commit
+inline constexpr std::size_t kGroupRecordsMax = 8192;  // records of one commit
 inline constexpr std::size_t kOpenTenantFilesMax = 64;
-inline constexpr std::size_t kFileBatchRuns = 256;           // finished runs filed at once
-inline constexpr std::size_t kRunsListedMax = 10'000;        // runs or sessions of one listing
+inline constexpr std::size_t kFileBatchRuns = 256;  // finished runs filed at once
+inline constexpr std::size_t kRunsListedMax = 10'000;  // runs or sessions of one listing
 inline constexpr std::size_t kArtifactBytesMax = 64u << 20;
-inline constexpr milliseconds kStoreRetryFirst{100};         // a full disk: back off and try again
+inline constexpr milliseconds kStoreRetryFirst{100};  // a full disk: back off and try again
 inline constexpr milliseconds kStoreRetryMax = seconds(5);
 
 // Threads
 inline constexpr std::size_t kBlockingThreads = 4;
 inline constexpr std::size_t kStoreThreads = 2;
 inline constexpr std::size_t kPoolQueueMax = 1u << 16;
-inline constexpr milliseconds kTurnSlow{1};                  // a longer shard turn is logged
-inline constexpr std::size_t kTurnResumesMax = 256;          // then posts and files get a look
-inline constexpr std::size_t kBlockingQueueMax = 4096;       // waiting for a pool's thread
+inline constexpr milliseconds kTurnSlow{1};  // a longer shard turn is logged
+inline constexpr std::size_t kTurnResumesMax = 256;  // then posts and files get a look
 
 }  // namespace ragent::limits

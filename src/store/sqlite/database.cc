@@ -10,6 +10,7 @@ namespace ragent {
 namespace {
 
 constexpr int kBusyMs = 5000;             // another process may hold the write lock for this long
+const std::string kMemory = ":memory:";
 constexpr int kDeadlineInstructions = 4000;  // of SQLite's machine between two looks at the clock
 
 // No space, wherever in SQLite it was met, except in fsync: after that nobody knows what is on
@@ -207,6 +208,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   if (mode == Mode::create) flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   if (mode == Mode::read_write) flags |= SQLITE_OPEN_READWRITE;
   if (mode == Mode::read_only) flags |= SQLITE_OPEN_READONLY;
+  if (path == kMemory) flags |= SQLITE_OPEN_URI;
   if (mode == Mode::immutable) {
     flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
     name = fmt::format("file:{}?immutable=1", escaped(path));
@@ -224,7 +226,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   return Database(std::move(connection));
 }
 
-Result<Database> Database::open_memory() { return open(":memory:", Mode::create); }
+Result<Database> Database::open_memory() { return open(kMemory, Mode::create); }
 
 Result<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
@@ -271,6 +273,8 @@ void Database::deadline(std::chrono::steady_clock::time_point when) {
       },
       connection_.get());
 }
+
+void Database::interrupt() { sqlite3_interrupt(connection_->handle); }
 
 Result<void> Database::checkpoint(int pages_max) {
   if (connection_->wal_pages < pages_max) return {};

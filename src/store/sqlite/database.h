@@ -88,7 +88,7 @@ class Database {
   };
   // Nothing is read from the file yet: an unfit file shows at the first statement.
   static Result<Database> open(const std::string& path, Mode mode);
-  static Result<Database> open_memory();
+  static Result<Database> open_memory();  // files may be attached to it by URI
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   ~Database();
@@ -99,6 +99,8 @@ class Database {
   bool in_transaction() const;
   // Statements that run beyond this end with Error{cancelled}.
   void deadline(std::chrono::steady_clock::time_point when);
+  // Any thread: the statement that is running, if one is, ends with Error{cancelled}.
+  void interrupt();
 
   // WAL: SQLite's own checkpoints drop their errors, so they are off; a writer calls this after
   // its commits. Moves the log into the file once it has `pages_max` pages.
