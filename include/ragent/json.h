@@ -8,6 +8,7 @@
 // for the small objects of tools and messages.
 #pragma once
 
+#include <ragent/limits.h>
 #include <ragent/result.h>
 
 #include <concepts>
@@ -127,8 +128,8 @@ inline Json::Json(Array value) noexcept : value_(std::move(value)) {}
 inline Json::Json(Object value) noexcept : value_(std::move(value)) {}
 
 struct JsonLimits {
-  std::size_t bytes_max = 16u << 20;
-  std::size_t depth_max = 64;
+  std::size_t bytes_max = limits::kJsonBytesMax;
+  std::size_t depth_max = limits::kJsonDepthMax;
 };
 
 // Strict RFC 8259. Error{invalid} names line, column, what was expected and what came. A repeated

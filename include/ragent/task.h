@@ -84,8 +84,10 @@ struct PromiseBase {
   Unwrap<T> await_transform(Result<T> result) {
     return {std::move(result)};
   }
-  // co_await fail(…) ends a Task<void> (which cannot `co_return` a value) or any other with an Error.
-  Unwrap<void> await_transform(std::unexpected<Error> error) { return {Result<void>(error)}; }
+  // co_await fail(…) ends any task with an Error, a Task<void> too (which cannot co_return one).
+  Unwrap<void> await_transform(std::unexpected<Error> error) {
+    return {Result<void>(std::move(error))};
+  }
 };
 
 template <class T>

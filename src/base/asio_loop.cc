@@ -50,7 +50,8 @@ class AsioLoop final : public Loop {
 
   TimePoint now() const override { return std::chrono::steady_clock::now(); }
   WallPoint wall() const override {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now());
   }
 
   std::unique_ptr<Watch> watch(int fd, Readiness readiness, Function function) override {
@@ -69,9 +70,8 @@ class AsioLoop final : public Loop {
       registered = std::make_shared<Registered>(std::move(stream), registered_);
       registered_[fd] = registered;
     }
-    const auto what = readiness == Readiness::readable
-                          ? asio::posix::stream_descriptor::wait_read
-                          : asio::posix::stream_descriptor::wait_write;
+    const auto what = readiness == Readiness::readable ? asio::posix::stream_descriptor::wait_read
+                                                       : asio::posix::stream_descriptor::wait_write;
     registered->stream.async_wait(
         what, [callback](const boost::system::error_code&) { call(*callback); });
     return std::make_unique<AsioWatch>(std::move(registered), std::move(callback));
@@ -90,7 +90,9 @@ class AsioLoop final : public Loop {
     return true;
   }
 
-  void interrupt() override { asio::post(context_, [] {}); }
+  void interrupt() override {
+    asio::post(context_, [] {});
+  }
 
  private:
   asio::io_context context_{1};  // one thread runs it; posting is safe from any

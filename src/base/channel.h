@@ -46,7 +46,8 @@ class Waiting {
 template <class T>
 class Channel {
  public:
-  Channel(Loop& loop, std::size_t items_max) : items_max_(items_max), readers_(loop), writers_(loop) {
+  Channel(Loop& loop, std::size_t items_max)
+      : items_max_(items_max), readers_(loop), writers_(loop) {
     RAGENT_ASSERT(items_max > 0);
   }
   Channel(const Channel&) = delete;

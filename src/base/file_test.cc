@@ -33,7 +33,8 @@ class FileTest : public testing::Test {
 
 TEST_F(FileTest, WritesAndReadsBack) {
   const std::string path = directory_ + "/a";
-  for (const std::string& bytes : {std::string(), std::string("x\0y", 3), std::string(100'000, 'z')}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("x\0y", 3), std::string(100'000, 'z')}) {
     ASSERT_TRUE(write_file_atomic(path, bytes));
     EXPECT_EQ(read_file(path, 1 << 20), bytes);
     EXPECT_EQ(files(), 1u);  // no temporary file is left

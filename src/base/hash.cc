@@ -37,7 +37,9 @@ std::array<unsigned char, SHA256_DIGEST_LENGTH> sha256(std::string_view bytes) {
 
 }  // namespace
 
-Digest hash128(std::string_view bytes) { return digest_of(XXH3_128bits(bytes.data(), bytes.size())); }
+Digest hash128(std::string_view bytes) {
+  return digest_of(XXH3_128bits(bytes.data(), bytes.size()));
+}
 
 Digest mix(Digest previous, std::string_view bytes) {
   const Digest other = hash128(bytes);

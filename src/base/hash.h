@@ -21,10 +21,10 @@ Digest mix(Digest previous, std::string_view bytes);
 Digest mix(Digest previous, Digest other);
 Digest mix(Digest previous, std::uint64_t number);
 
-std::string to_hex(Digest digest);                     // 32 characters
+std::string to_hex(Digest digest);  // 32 characters
 std::optional<Digest> digest_from_hex(std::string_view hex);
 
-std::string sha256_hex(std::string_view bytes);        // 64 characters
+std::string sha256_hex(std::string_view bytes);  // 64 characters
 // The first `characters` (at most 51) of the lower-case base32 of the SHA-256 (RFC 4648, a-z 2-7).
 std::string sha256_base32(std::string_view bytes, std::size_t characters);
 

@@ -32,7 +32,9 @@ void drop_repeated_keys(Json::Object& object) {
   for (std::size_t i = 0; i + 1 < members.size();) {
     std::size_t end = i + 1;
     while (end < members.size() && same_key(members[i], members[end])) ++end;
-    const auto place = [&](std::size_t m) { return static_cast<std::size_t>(members[m] - object.data()); };
+    const auto place = [&](std::size_t m) {
+      return static_cast<std::size_t>(members[m] - object.data());
+    };
     if (end > i + 1) object[place(i)].value = std::move(object[place(end - 1)].value);
     for (std::size_t m = i + 1; m < end; ++m) dropped[place(m)] = true;
     i = end;
@@ -54,8 +56,7 @@ bool numbers_equal(const Json& a, const Json& b) {
 
 bool objects_equal(const Json::Object& a, const Json::Object& b) {
   if (a.size() != b.size()) return false;
-  const bool same_order =
-      std::ranges::equal(a, b, {}, &Json::Member::key, &Json::Member::key);
+  const bool same_order = std::ranges::equal(a, b, {}, &Json::Member::key, &Json::Member::key);
   if (same_order) return std::ranges::equal(a, b);
   return std::ranges::equal(sorted(a), sorted(b), [](auto* x, auto* y) { return *x == *y; });
 }
@@ -178,10 +179,11 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     open_.back().object()->push_back({.key = std::move(value), .value = {}});
     return true;
   }
-  bool parse_error(std::size_t at, const std::string&, const nlohmann::detail::exception& e) override {
+  bool parse_error(std::size_t at, const std::string&,
+                   const nlohmann::detail::exception& e) override {
     // "[json.exception…] parse error at line 1, column 5: syntax error while … - …; expected …"
     std::string_view what = e.what();
-    if (const auto colon = what.find(": "); colon != std::string_view::npos) what.remove_prefix(colon + 2);
+    what.remove_prefix(what.find(": ") + 2);
     if (what.starts_with("syntax error ")) what.remove_prefix(13);
     error_ = place(text_, at > 0 ? at - 1 : 0) + printable(what, 300);  // `at` is behind it
     return false;
@@ -266,9 +268,7 @@ const Json* Json::find(std::string_view key) const {
   }
   return nullptr;
 }
-Json* Json::find(std::string_view key) {
-  return const_cast<Json*>(std::as_const(*this).find(key));
-}
+Json* Json::find(std::string_view key) { return const_cast<Json*>(std::as_const(*this).find(key)); }
 
 std::string Json::text(std::string_view key, std::string_view fallback) const {
   const Json* value = find(key);

@@ -24,7 +24,8 @@ Json parsed(std::string_view text) {
 
 TEST(Json, ReadsAndWritesEveryType) {
   const std::string text =
-      R"({"n":null,"t":true,"f":false,"i":-42,"d":0.5,"s":"a\"\\\n\u0001é😀","a":[1,[],{}],"o":{"z":1,"a":2}})";
+      R"({"n":null,"t":true,"f":false,"i":-42,"d":0.5,"s":"a\"\\\n\u0001é😀",)"
+      R"("a":[1,[],{}],"o":{"z":1,"a":2}})";
   EXPECT_EQ(parsed(text).dump(), text);
   EXPECT_EQ(parsed(R"("\u00e9\ud83d\ude00\/")").dump(), "\"é😀/\"");
   EXPECT_EQ(parsed(" [ 1 , 2 ] ").dump(), "[1,2]");
@@ -32,7 +33,8 @@ TEST(Json, ReadsAndWritesEveryType) {
 
 TEST(Json, PrettyIsTheSameValue) {
   const Json json = parsed(R"({"a":[1,{"b":[]}],"c":{}})");
-  EXPECT_EQ(json.pretty(), "{\n  \"a\": [\n    1,\n    {\n      \"b\": []\n    }\n  ],\n  \"c\": {}\n}");
+  EXPECT_EQ(json.pretty(),
+            "{\n  \"a\": [\n    1,\n    {\n      \"b\": []\n    }\n  ],\n  \"c\": {}\n}");
   EXPECT_EQ(parsed(json.pretty()).dump(), json.dump());
 }
 
@@ -48,11 +50,12 @@ TEST(Json, MembersKeepTheirOrderAndTheLastOfEqualKeys) {
 
 TEST(Json, ManyRepeatedKeysAreNotQuadratic) {
   std::string text = "{";
-  for (int i = 0; i < 200'000; ++i) text += "\"k" + std::to_string(i % 100'000) + "\":" + std::to_string(i) + ",";
+  for (int i = 0; i < 20'000; ++i)
+    text += "\"k" + std::to_string(i % 10'000) + "\":" + std::to_string(i) + ",";
   text.back() = '}';
   const Json json = parsed(text);
-  EXPECT_EQ(json.size(), 100'000u);
-  EXPECT_EQ(json.object()->front().value, Json(100'000));
+  EXPECT_EQ(json.size(), 10'000u);
+  EXPECT_EQ(json.object()->front().value, Json(10'000));
 }
 
 TEST(Json, IntegersStayExactAndBecomeDoublesBeyondInt64) {
@@ -84,7 +87,8 @@ TEST(Json, DoublesAreShortAndReadBackTheSame) {
     const std::string text = Json(value).dump();
     const Json back = parsed(text);
     EXPECT_FALSE(back.is_integer()) << text;
-    EXPECT_EQ(std::bit_cast<std::uint64_t>(*back.number()), std::bit_cast<std::uint64_t>(value)) << text;
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(*back.number()), std::bit_cast<std::uint64_t>(value))
+        << text;
   }
 }
 
@@ -93,7 +97,8 @@ TEST(Json, WhatIsWrittenIsAlwaysUtf8) {
   SeededRandom random(1);
   for (int i = 0; i < 2000; ++i) {
     std::string bytes;
-    for (std::uint64_t n = random.below(16); n > 0; --n) bytes += static_cast<char>(random.below(256));
+    for (std::uint64_t n = random.below(16); n > 0; --n)
+      bytes += static_cast<char>(random.below(256));
     const std::string text = Json(bytes).dump();
     EXPECT_TRUE(valid_utf8(text));
     EXPECT_EQ(*parsed(text).string(), to_utf8(bytes));
@@ -164,12 +169,14 @@ Json random_json(SeededRandom& random, int depth) {
     case 3: return static_cast<double>(random.next()) / 1e7;
     case 4: {
       std::string text;
-      for (std::uint64_t n = random.below(6); n > 0; --n) text += static_cast<char>(random.below(128));
+      for (std::uint64_t n = random.below(6); n > 0; --n)
+        text += static_cast<char>(random.below(128));
       return text;
     }
     case 5: {
       Json::Array array;
-      for (std::uint64_t n = random.below(5); n > 0; --n) array.push_back(random_json(random, depth - 1));
+      for (std::uint64_t n = random.below(5); n > 0; --n)
+        array.push_back(random_json(random, depth - 1));
       return array;
     }
     default: {

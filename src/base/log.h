@@ -1,11 +1,11 @@
 // Logger: one JSON object a line, on stderr. A value, given to a part in its constructor.
 //
-//   Logger log = Logger::from_environment();                 // RAGENT_LOG=debug|info|warn|error|off
+//   Logger log = Logger::from_environment();    // RAGENT_LOG=debug|info|warn|error|off
 //   log.warn("a shard turn was slow", {{"ms", 12}});
 //   Logger of_run = log.with({{"run", uid}});
 //
-// {"at":"2026-11-25T03:50:29.123Z","level":"warn","message":"…","ms":12}. Any thread; a line is one
-// write(2). Users' data goes into fields, never into the message.
+// A line: {"at":"2026-11-25T03:50:29.123Z","level":"warn","message":"…","ms":12}. Any thread; each
+// is one write(2). Users' data goes into fields, never into the message.
 #pragma once
 
 #include <ragent/json.h>

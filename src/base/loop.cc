@@ -117,9 +117,8 @@ void Loop::turn() {
   for (std::size_t i = 0; i < turn_end_.size(); ++i) turn_end_[i]();
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now() - begin);
   if (took > limits::kTurnSlow && log_.enabled(LogLevel::info)) {
-    log_.info("a shard turn was slow", {{"us", std::int64_t{took.count()}},
-                                        {"posted", called},
-                                        {"resumed", resumed}});
+    log_.info("a shard turn was slow",
+              {{"us", std::int64_t{took.count()}}, {"posted", called}, {"resumed", resumed}});
   }
 }
 

@@ -52,8 +52,8 @@ class Waiter {
   void unlink();  // from the ready queue or the timers
 
   std::coroutine_handle<> handle_ = {};
-  Loop* loop_ = nullptr;      // set while linked
-  Waiter* next_ = nullptr;    // in the ready queue
+  Loop* loop_ = nullptr;  // set while linked
+  Waiter* next_ = nullptr;  // in the ready queue
   Waiter* previous_ = nullptr;
   bool ready_ = false;
   bool timed_out_ = false;
@@ -77,16 +77,16 @@ class Loop {
   void post(Function function);
 
   // Loop thread only, from here on.
-  void wake(Waiter& waiter);                      // resumes it in this turn or a later one
-  void wake_at(Waiter& waiter, TimePoint when);   // a wake() before that replaces it
-  void on_turn_end(Function function);            // called after each turn, as long as the loop lives
+  void wake(Waiter& waiter);  // resumes it in this turn or a later one
+  void wake_at(Waiter& waiter, TimePoint when);  // a wake() before that replaces it
+  void on_turn_end(Function function);  // called after each turn, for the loop's life
   // Runs `function` as soon as the coroutine that runs now is suspended; at once outside of one.
   // For destroying frames that may be on the stack.
   void after_resume(Function function);
   // Works until `done()` (asked between turns: true) or until `until` has passed (false). The
   // simulated loop also answers false when nothing can ever happen again. Not from a coroutine.
   bool run(const std::function<bool()>& done, std::optional<TimePoint> until = {});
-  bool running() const { return running_; }       // within run()
+  bool running() const { return running_; }  // within run()
   const Logger& log() const { return log_; }
 
   struct Sleep {

@@ -251,7 +251,8 @@ TEST(Loop, ASlowTurnIsLogged) {
   bool done = false;
   loop->post([&] {
     const TimePoint begin = loop->now();
-    while (loop->now() - begin < 2 * limits::kTurnSlow) {}
+    while (loop->now() - begin < 2 * limits::kTurnSlow) {
+    }
     done = true;
   });
   EXPECT_TRUE(loop->run([&] { return done; }));

@@ -31,10 +31,9 @@ class ThreadPool final : public Pool {
     {
       const std::scoped_lock lock(mutex_);
       if (queue_.size() >= queue_max_) {
-        return fail(ErrorKind::unavailable, "all " + std::to_string(threads_.size()) +
-                                                " blocking threads are busy and " +
-                                                std::to_string(queue_max_) +
-                                                " calls wait already; try again later");
+        return fail(ErrorKind::unavailable,
+                    "all " + std::to_string(threads_.size()) + " blocking threads are busy and " +
+                        std::to_string(queue_max_) + " calls wait already; try again later");
       }
       queue_.push_back(std::move(function));
     }
@@ -70,7 +69,8 @@ class SimulatedPool final : public Pool {
   SimulatedPool(Loop& loop, std::uint64_t seed) : loop_(loop), random_(seed), scope_(loop) {}
 
   Result<void> run(Function function) override {
-    scope_.spawn(later(loop_, std::chrono::microseconds(random_.below(10'000)), std::move(function)));
+    scope_.spawn(
+        later(loop_, std::chrono::microseconds(random_.below(10'000)), std::move(function)));
     return {};
   }
 

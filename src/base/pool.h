@@ -1,6 +1,6 @@
 // Pool: threads for work that blocks; offload() is the only way to them from a coroutine.
 //
-//   std::unique_ptr<Pool> pool = make_pool(limits::kBlockingThreads, limits::kBlockingQueueMax);
+//   std::unique_ptr<Pool> pool = make_pool(limits::kBlockingThreads, limits::kPoolQueueMax);
 //   Rows rows = co_await offload(loop, *pool, [db] { return db->read(); });
 //   Result<Rows> other = co_await offload(loop, *pool, [db] { return db->read(); }).result();
 //
@@ -25,8 +25,8 @@ class Pool {
 // Its destructor runs what is queued, then joins the threads; offloaded work whose awaiter is gone
 // is only skipped.
 std::unique_ptr<Pool> make_pool(std::size_t threads, std::size_t queue_max);
-// Runs each function on the loop's own thread, up to 10 ms of virtual time later, drawn from `seed`.
-// Its destructor drops what has not run.
+// Runs each function on the loop's own thread, up to 10 ms of virtual time later (drawn). Its
+// destructor drops what has not run.
 std::unique_ptr<Pool> make_simulated_pool(Loop& loop, std::uint64_t seed);
 
 namespace detail {
@@ -60,8 +60,8 @@ template <class T>
 struct Offloaded {
   explicit Offloaded(Loop& loop) : done(loop) {}
   std::atomic<bool> abandoned = false;  // the frame is gone
-  std::optional<Result<T>> result;      // the thread's until posted, then the loop's
-  Signal done;                          // the loop's
+  std::optional<Result<T>> result;  // the thread's until posted, then the loop's
+  Signal done;  // the loop's
 };
 
 template <class T>

@@ -74,9 +74,11 @@ INSTANTIATE_TEST_SUITE_P(, AnyPool, testing::Values(false, true), [](const auto&
 TEST_P(AnyPool, EveryKindOfResult) {
   EXPECT_EQ(run([] { return 7; }), 7);
   EXPECT_EQ(run([]() -> Result<int> { return 8; }), 8);
-  EXPECT_EQ(run([]() -> Result<int> { return fail(ErrorKind::io, "disk"); }).error().message, "disk");
+  EXPECT_EQ(run([]() -> Result<int> { return fail(ErrorKind::io, "disk"); }).error().message,
+            "disk");
   EXPECT_TRUE(run([] {}));
-  EXPECT_EQ(run([]() -> Result<void> { return fail(ErrorKind::io, "disk"); }).error().message, "disk");
+  EXPECT_EQ(run([]() -> Result<void> { return fail(ErrorKind::io, "disk"); }).error().message,
+            "disk");
   EXPECT_EQ(**run([p = std::make_unique<int>(9)]() mutable { return std::move(p); }), 9);
   const Result<int> thrown = run([]() -> int { throw std::runtime_error("out of paper"); });
   EXPECT_EQ(thrown.error().kind, ErrorKind::internal);
@@ -159,7 +161,8 @@ TEST(Pool, DestroyedAtAnyMomentOfManyOffloads) {
     const std::unique_ptr<Pool> pool = make_pool(2, 1000);
     struct Body {
       static Task<void> run(Loop& loop, Pool& pool, int& ended) {
-        for (int i = 0; i < 4; ++i) co_await offload(loop, pool, [] { return std::string(100, 'x'); });
+        for (int i = 0; i < 4; ++i)
+          co_await offload(loop, pool, [] { return std::string(100, 'x'); });
         ++ended;
       }
     };

@@ -140,8 +140,8 @@ Result<Process> Process::start(const ProcessOptions& options) {
   }
   if (launch.failed) {  // the destructor reaps it
     const bool directory = launch.directory == options.directory && launch.doing[0] == 'e';
-    return fail(system_error(launch.doing, directory ? options.directory : options.argv[0],
-                             launch.failed));
+    return fail(
+        system_error(launch.doing, directory ? options.directory : options.argv[0], launch.failed));
   }
   process.out_ = std::move(out->read);
   process.err_ = std::move(err->read);
@@ -186,8 +186,8 @@ std::string describe(const ProcessResult& result, const ProcessOptions& options)
   }
   if (result.exit_status) return "exit status " + std::to_string(*result.exit_status);
   const char* name = ::sigdescr_np(result.signal);
-  return "killed by signal " + std::to_string(result.signal) + (name ? std::string(" (") + name + ")"
-                                                                      : std::string());
+  return "killed by signal " + std::to_string(result.signal) +
+         (name ? std::string(" (") + name + ")" : std::string());
 }
 
 namespace {

@@ -37,7 +37,8 @@ class ProcessTest : public testing::Test {
 };
 
 TEST_F(ProcessTest, InputOutputAndStatus) {
-  const auto ran = run({.argv = {"/bin/sh", "-c", "cat; echo problem >&2; exit 3"}, .input = "hello"});
+  const auto ran =
+      run({.argv = {"/bin/sh", "-c", "cat; echo problem >&2; exit 3"}, .input = "hello"});
   ASSERT_TRUE(ran);
   EXPECT_EQ(ran->out, "hello");
   EXPECT_EQ(ran->err, "problem\n");

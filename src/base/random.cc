@@ -31,7 +31,7 @@ class SystemRandom final : public Random {
  public:
   std::uint64_t next() override {
     std::uint64_t value = 0;
-    // Up to 256 bytes come whole; only a signal before the pool is seeded interrupts (getrandom(2)).
+    // So few bytes come whole; only a signal before the kernel's pool is seeded interrupts.
     while (getrandom(&value, sizeof value, 0) != sizeof value) RAGENT_ASSERT(errno == EINTR);
     return value;
   }

@@ -29,8 +29,8 @@ Error within(std::string_view where, Error error) {
 }
 
 void assertion_failed(const char* what, const char* file, int line) {
-  std::fprintf(stderr, "%s:%d: assertion failed: %s. This is a bug in Ragent or its caller.\n", file,
-               line, what);
+  std::fprintf(stderr, "%s:%d: assertion failed: %s. This is a bug in Ragent or its caller.\n",
+               file, line, what);
   std::abort();
 }
 

@@ -24,7 +24,9 @@ class Root {
   struct promise_type {
     static void* operator new(std::size_t size) { return frame_allocate(size); }
     static void operator delete(void* frame, std::size_t size) noexcept { frame_free(frame, size); }
-    Root get_return_object() { return Root(std::coroutine_handle<promise_type>::from_promise(*this)); }
+    Root get_return_object() {
+      return Root(std::coroutine_handle<promise_type>::from_promise(*this));
+    }
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_always final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}

@@ -37,7 +37,7 @@ TEST(Task, ValuesComeThroughAChain) {
   constexpr auto chain = []() -> Task<int> {
     const int a = co_await value(2);
     const int b = co_await value(3);
-    co_return a * b;
+    co_return a* b;
   };
   EXPECT_EQ(run(chain()), 6);
   EXPECT_EQ(**run(moved_only()), 7);
@@ -108,7 +108,9 @@ TEST(Task, ALazyTaskThatNobodyAwaitsDoesNothing) {
     ++begun;
     co_return;
   };
-  { const Task<void> dropped = counting(); }
+  {
+    const Task<void> dropped = counting();
+  }
   EXPECT_EQ(begun, 0);
   EXPECT_TRUE(run(counting()));
   EXPECT_EQ(begun, 1);

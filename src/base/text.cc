@@ -30,7 +30,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 template <class Candidate>
-std::optional<std::string> nearest_of(std::string_view word, std::span<const Candidate> candidates) {
+std::optional<std::string> nearest_of(std::string_view word,
+                                      std::span<const Candidate> candidates) {
   if (word.size() > kNearestLengthMax) return {};
   const std::size_t allowed = std::max<std::size_t>(2, word.size() / 3);
   std::optional<std::string> best;
@@ -62,8 +63,11 @@ std::size_t utf8_length(std::string_view text) {
   if (text.empty()) return 0;
   const unsigned first = byte(0);
   if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf5 ? 0 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3
-                             : first >= 0xc2 ? 2 : 0;
+  const std::size_t length = first >= 0xf5   ? 0
+                             : first >= 0xf0 ? 4
+                             : first >= 0xe0 ? 3
+                             : first >= 0xc2 ? 2
+                                             : 0;
   if (length == 0 || length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;

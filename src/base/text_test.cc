@@ -37,8 +37,9 @@ TEST(Text, Utf8IsStrict) {
   for (const char* good : {"", "a", "é", "€", "😀", "\x7f", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_TRUE(valid_utf8(good)) << good;
   }
-  for (const char* bad : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                          "\xf8\x88\x80\x80\x80", "\xff", "a\xe2\x82", "\xf0\x80\x80\xaf"}) {
+  for (const char* bad :
+       {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+        "\xf8\x88\x80\x80\x80", "\xff", "a\xe2\x82", "\xf0\x80\x80\xaf"}) {
     EXPECT_FALSE(valid_utf8(bad));
     EXPECT_TRUE(valid_utf8(to_utf8(bad)));
   }
