@@ -16,8 +16,9 @@
 namespace ragent {
 namespace {
 
+// Nothing is synced on the way: the whole file is, before it is renamed into its place.
 constexpr std::string_view kSetUp =
-    "pragma page_size=8192; pragma journal_mode=wal; pragma synchronous=full; begin;"
+    "pragma page_size=8192; pragma synchronous=off; pragma journal_mode=wal; begin;"
     "create table meta(format integer not null, home text not null,"
     " applied_lsn integer not null);";
 
@@ -84,7 +85,7 @@ Result<Database> open_file(const std::string& path, Access access) {
   Result<Database> file = open_checked(path, Database::Mode::read_only);
   // A reader wants a log and its index beside the file. Where it may not make them and there is no
   // log, nobody writes: the file alone is complete.
-  if (!file && file.error().kind == ErrorKind::io && !file_exists(path + "-wal")) {
+  if (!file && file.error().kind != ErrorKind::invalid && !file_exists(path + "-wal")) {
     Result<Database> alone = open_checked(path, Database::Mode::immutable);
     if (alone) return alone;
   }

@@ -1,0 +1,184 @@
+// What reaches the disk, and what happens when it does not: the syncs of every call are counted,
+// and a sync or a write can be made to fail.
+
+#include <store/sqlite/files.h>
+#include <store/test_home.h>
+
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <sqlite3.h>
+
+namespace {
+
+std::atomic<int> syncs = 0;
+std::atomic<bool> sync_fails = false;
+std::atomic<int> writes_left = -1;  // before one finds the disk full; -1: there is space
+
+int counted_sync(int file) {
+  ++syncs;
+  if (sync_fails) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fdatasync, file));
+}
+
+ssize_t scarce_write(int file, const void* bytes, std::size_t size) {
+  if (writes_left == 0) {
+    errno = ENOSPC;
+    return -1;
+  }
+  if (writes_left > 0) --writes_left;
+  return ::write(file, bytes, size);
+}
+
+}  // namespace
+
+// The linker takes these for those of the C library, in SQLite too.
+extern "C" int fdatasync(int file) { return counted_sync(file); }
+extern "C" int fsync(int file) { return counted_sync(file); }
+
+namespace ragent {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class FaultsTest : public testing::Test {
+ protected:
+  ~FaultsTest() override {
+    sync_fails = false;
+    writes_left = -1;
+  }
+  void open() {
+    store_.reset();
+    store_ = open_sqlite_store(home_.path()).value();
+  }
+  int syncs_of(const std::function<bool()>& call) {
+    const int before = syncs;
+    EXPECT_TRUE(call());
+    return syncs - before;
+  }
+  bool commit(Group group) { return store_->journal().commit(std::move(group)).has_value(); }
+
+  const TestHome home_;
+  const Tenant local_ = {};
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(FaultsTest, ACommitIsOneSyncAndApplyingIsNone) {
+  open();
+  ASSERT_TRUE(commit({.runs = {run_row(1)}}));  // the first one of a log also syncs its head
+  ASSERT_TRUE(store_->tenants().apply(local_, {}));
+  Group thousand;
+  for (std::uint32_t n = 2; n <= 1000; ++n) thousand.records.push_back(record(1, n));
+  EXPECT_EQ(syncs_of([&] { return commit({.records = {record(1, 1)}}); }), 1);
+  EXPECT_EQ(syncs_of([&] { return commit(thousand); }), 1);
+  EXPECT_EQ(syncs_of([&] { return commit(ended_run(2, 2)); }), 1);
+  EXPECT_EQ(syncs_of([&] {
+              return store_->tenants().apply(local_, {{.lsn = 1002}}).has_value();
+            }),
+            0);
+  EXPECT_GE(syncs_of([&] { return store_->tenants().file(local_, {2}).has_value(); }), 1);
+  EXPECT_EQ(syncs_of([&] { return commit({.forget = {2}}); }), 1);
+  EXPECT_GE(syncs_of([&] { return store_->artifacts().put(local_, "x").has_value(); }), 2);
+}
+
+TEST_F(FaultsTest, AfterAFailedSyncNothingIsCommittedAnyMore) {
+  open();
+  ASSERT_TRUE(commit({.runs = {run_row(1)}}));
+  sync_fails = true;
+  const Error error = store_->journal().commit({.records = {record(1, 1)}}).error();
+  EXPECT_EQ(error.kind, ErrorKind::io);
+  EXPECT_THAT(error.message, HasSubstr("journal.db"));
+  sync_fails = false;
+  EXPECT_EQ(syncs_of([&] { return !commit({.records = {record(1, 1)}}); }), 0);
+  open();  // as a new process does: the record is there or it is not, and the lsns go on
+  const std::size_t kept = store_->journal().records(local_, 1, 0)->size();
+  EXPECT_LE(kept, 1u);
+  const auto next = static_cast<std::uint32_t>(kept + 1);
+  EXPECT_EQ(store_->journal().commit({.records = {record(1, next)}}), next);
+}
+
+TEST_F(FaultsTest, AFilingThatWasNotSyncedLeavesTheJournalAsItWas) {
+  open();
+  ASSERT_TRUE(commit(ended_run(1, 2)));
+  ASSERT_TRUE(store_->tenants().apply(local_, {{.lsn = 2}}));
+  sync_fails = true;
+  EXPECT_EQ(store_->tenants().file(local_, {1}).error().kind, ErrorKind::io);
+  sync_fails = false;
+  EXPECT_EQ(store_->tenants().file(local_, {1}).error().kind, ErrorKind::io);
+  EXPECT_THAT(store_->journal().records(local_, 1, 0).value(), SizeIs(2));
+  open();
+  EXPECT_TRUE(store_->tenants().file(local_, {1}));
+}
+
+// Whichever write finds the disk full, the group is refused whole and comes again as it was.
+TEST_F(FaultsTest, ADiskThatIsFullAtAnyWriteOnlyDelaysTheGroup) {
+  sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr);
+  const auto own = reinterpret_cast<sqlite3_syscall_ptr>(scarce_write);
+  ASSERT_EQ(vfs->xSetSystemCall(vfs, "write", own), SQLITE_OK);
+  open();
+  std::uint32_t n = 0;
+  std::uint64_t lsn = 1;
+  int refused = 0;
+  for (int writes = 0; writes < 60; ++writes) {
+    Group group{.runs = {run_row(1)}};
+    for (int i = 0; i < 30; ++i) group.records.push_back(record(1, ++n, std::string(1024, 'x')));
+    writes_left = writes;
+    Result<std::uint64_t> first = store_->journal().commit(group);
+    writes_left = -1;
+    if (!first) {
+      ++refused;
+      ASSERT_EQ(first.error().kind, ErrorKind::unavailable) << first.error().message;
+      EXPECT_THAT(first.error().message, HasSubstr("no space left"));
+      EXPECT_THAT(store_->journal().records(local_, 1, 0).value(), SizeIs(lsn - 1));
+      first = store_->journal().commit(group);
+    }
+    ASSERT_EQ(first, lsn);
+    lsn += 30;
+  }
+  EXPECT_GT(refused, 5);
+  EXPECT_LT(refused, 60);
+  ASSERT_EQ(vfs->xSetSystemCall(vfs, "write", nullptr), SQLITE_OK);
+  open();
+  EXPECT_THAT(store_->journal().records(local_, 1, 0).value(), SizeIs(n));
+}
+
+TEST_F(FaultsTest, AFullFileSystemOnlyDelaysTheGroup) {
+  std::filesystem::create_directory(home_.path());
+  if (::mount("tmpfs", home_.path().c_str(), "tmpfs", 0, "size=2m") != 0) {
+    GTEST_SKIP() << "mounting a small file system needs root";
+  }
+  std::ofstream(home_.path() + "/ballast") << std::string(1u << 20, 'x');
+  open();
+  ASSERT_TRUE(commit({.runs = {run_row(1)}}));
+  std::uint32_t n = 1;
+  Result<std::uint64_t> lsn = 0;
+  for (; n <= 100; ++n) {
+    lsn = store_->journal().commit({.records = {record(1, n, std::string(32u << 10, 'x'))}});
+    if (!lsn) break;
+  }
+  ASSERT_FALSE(lsn);
+  EXPECT_EQ(lsn.error().kind, ErrorKind::unavailable) << lsn.error().message;
+  EXPECT_FALSE(commit({.records = {record(1, n, std::string(32u << 10, 'x'))}}));
+  EXPECT_EQ(store_->artifacts().put(local_, std::string(1u << 20, 'y')).error().kind,
+            ErrorKind::unavailable);
+  EXPECT_THAT(store_->journal().records(local_, 1, 0).value(), SizeIs(n - 1));
+  std::filesystem::remove(home_.path() + "/ballast");
+  EXPECT_EQ(store_->journal().commit({.records = {record(1, n, std::string(32u << 10, 'x'))}}), n);
+  open();
+  EXPECT_THAT(store_->journal().records(local_, 1, 0).value(), SizeIs(n));
+  store_.reset();
+  EXPECT_EQ(::umount(home_.path().c_str()), 0);
+}
+
+}  // namespace
+}  // namespace ragent
