@@ -1,0 +1,27 @@
+#include <embedded/embedded.h>
+
+#include <model/llama/llama_model.h>
+
+#include <cstdlib>
+
+namespace ragent {
+
+EngineOptions embedded(EngineOptions options) {
+  if (const char* home = std::getenv("RAGENT_HOME"); home && options.home == ".ragent") {
+    options.home = home;
+  }
+  options.planners.push_back(direct());
+  options.planners.push_back(react());
+  std::string cache = options.home + "/cache";
+  options.models.push_back(
+      [cache](const std::string& name, Loop& loop) -> Result<std::unique_ptr<Model>> {
+        std::string known = local_model_name(name);
+        if (known.empty()) return nullptr;
+        return open_llama_model(loop, {.model = known, .cache_dir = cache});
+      });
+  return options;
+}
+
+Engine::Engine() : Engine(embedded()) {}
+
+}  // namespace ragent
