@@ -181,9 +181,11 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
   bool parse_error(std::size_t at, const std::string&,
                    const nlohmann::detail::exception& e) override {
-    // "[json.exception…] parse error at line 1, column 5: syntax error while … - …; expected …"
+    // "[json.exception…] parse error at line 1, column 5: syntax error while …; expected …" or
+    // "[json.exception…] number overflow parsing '1e999'"
     std::string_view what = e.what();
-    what.remove_prefix(what.find(": ") + 2);
+    what.remove_prefix(std::min(what.find("] ") + 2, what.size()));
+    if (what.starts_with("parse error")) what.remove_prefix(what.find(": ") + 2);
     if (what.starts_with("syntax error ")) what.remove_prefix(13);
     error_ = place(text_, at > 0 ? at - 1 : 0) + printable(what, 300);  // `at` is behind it
     return false;

@@ -156,7 +156,7 @@ TEST(Json, ErrorsSayWhereWhatWasExpectedAndWhatCame) {
   EXPECT_THAT(error("[1"), HasSubstr("expected"));
   EXPECT_THAT(error(""), HasSubstr("unexpected end of input"));
   EXPECT_THAT(error("{\"a\" 1}"), HasSubstr("expected ':'"));
-  EXPECT_THAT(error("1e999"), HasSubstr("JSON, line 1"));
+  EXPECT_EQ(error("1e999"), "JSON, line 1, column 5: number overflow parsing '1e999'");
   EXPECT_TRUE(valid_utf8(error("[\"\xff\"]")));
   EXPECT_LT(error("\"" + std::string(100'000, 'a')).size(), 500u);
 }
