@@ -1,5 +1,6 @@
 #include <profile/agent_file.h>
 
+#include <profile/names.h>
 #include <profile/table_reader.h>
 
 #include <base/file.h>
@@ -19,15 +20,6 @@ namespace fs = std::filesystem;
 std::vector<std::string_view> tool_keys() {
   return {"description", "effect", "args",  "sql",     "exec",      "native", "query",
           "ask",         "undo",   "words", "timeout", "resources", "version"};
-}
-
-// 1 to 64 of a-z 0-9 _ -, beginning with a letter: names agents, tools and planners.
-bool is_name(std::string_view text) {
-  auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  };
-  return !text.empty() && text.size() <= limits::kNameBytesMax && text[0] >= 'a' &&
-         text[0] <= 'z' && std::ranges::all_of(text, fits);
 }
 
 bool is_planner(std::string_view text) {  // name, or name@version
@@ -126,9 +118,8 @@ void AgentReader::read_profile(const Toml& table) {
   profile.name = fs::path(agent_.folder).filename().string();
   reader.text("name", profile.name);
   if (!is_name(profile.name)) {
-    reader.fail_at("name", fmt::format("expected 1 to {} of a-z 0-9 _ - beginning with a letter, "
-                                       "got \"{}\"",
-                                       limits::kNameBytesMax, printable(profile.name, 80)));
+    reader.fail_at("name", fmt::format("expected {}, got \"{}\"", kNameExpected,
+                                       printable(profile.name, 80)));
   }
   reader.text("role", profile.role);
   reader.text("tone", profile.tone);
@@ -205,9 +196,7 @@ void AgentReader::read_tool(const std::string& name, const Toml& table) {
   TableReader reader(file_, "tools." + name, table, tool_keys());
   ToolSpec tool{.name = name};
   if (!is_name(tool.name)) {
-    reader.fail_at("", fmt::format("expected a tool's name of 1 to {} of a-z 0-9 _ - beginning "
-                                   "with a letter",
-                                   limits::kNameBytesMax));
+    reader.fail_at("", fmt::format("expected {}", kNameExpected));
   }
   read_body(reader, tool);
   if (tool.kind == ToolSpec::Kind::native) {

@@ -267,7 +267,7 @@ TEST_F(AgentFile, WrongTool) {
   EXPECT_EQ(tool_error("descripton = \"d\"\nexec = \"./a\""),
             "agent.toml:2: tools.add.descripton: unknown key; did you mean \"description\"?");
   EXPECT_THAT(error("[tools.Add]\nexec = \"./a\"\n[profile]\n"),
-              HasSubstr("tools.Add: expected a tool's name"));
+              HasSubstr("tools.Add: expected a name of a-z"));
   EXPECT_EQ(error("[tools]\nadd = 1\n[profile]\n"),
             "agent.toml:2: tools.add: expected a table, got an integer 1");
 }

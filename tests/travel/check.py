@@ -51,7 +51,7 @@ class Run:
             self.calls.append({"tool": body["tool"], "arguments": body.get("arguments") or {},
                                "status": seen.get("status", "done"), "value": seen.get("value")})
         elif kind == "final":
-            self.answer = body.get("text", "")
+            self.answer = body.get("text") or ""
 
     def first_row(self):
         """The first row of what the last tool but book answered: the cheapest flight."""
