@@ -27,11 +27,17 @@ struct Pipe {
   FileDescriptor write;
 };
 
+// Where our own stdin is closed, new descriptors get the numbers that the child's must have.
+FileDescriptor above_stdio(FileDescriptor fd) {
+  return fd.get() > 2 ? std::move(fd) : FileDescriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+}
+
 Result<Pipe> make_pipe() {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(system_error("make", "a pipe", errno));
-  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);  // ours; the child's end blocks
-  return Pipe{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+  Pipe pipe{FileDescriptor(ends[0]), above_stdio(FileDescriptor(ends[1]))};
+  if (!pipe.write) return fail(system_error("make", "a pipe", errno));
+  return pipe;
 }
 
 // All input at once, in memory: nothing to feed, no SIGPIPE, and the child may read it or not.
@@ -44,7 +50,7 @@ Result<FileDescriptor> make_input(std::string_view bytes) {
     if (put > 0) left.remove_prefix(static_cast<std::size_t>(put));
   }
   ::lseek(file.get(), 0, SEEK_SET);
-  return file;
+  return above_stdio(std::move(file));
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -54,6 +60,24 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
+// What the child reports when it cannot exec.
+enum class Doing : int { connecting, entering, starting };
+struct Failure {
+  Doing doing;
+  int error_number;
+};
+
+Error to_error(const Failure& failure, const ProcessOptions& options) {
+  switch (failure.doing) {
+    case Doing::connecting:
+      return system_error("connect the pipes of", options.argv[0], failure.error_number);
+    case Doing::entering:
+      return system_error("enter the directory", options.directory, failure.error_number);
+    case Doing::starting: break;
+  }
+  return system_error("start", options.argv[0], failure.error_number);
+}
+
 // What the child needs between vfork and exec; made by the parent, as the child may not allocate.
 struct Launch {
   std::vector<char*> argv;
@@ -61,39 +85,38 @@ struct Launch {
   const char* directory;
   int in, out, err;
   pid_t parent;
-  volatile int failed = 0;   // errno of what failed; shared memory until exec
-  const char* volatile doing = nullptr;
+  int failed;  // takes a Failure; closed by exec
 };
 
-[[noreturn]] void child_fails(Launch& launch, const char* doing) {
-  launch.failed = errno;
-  launch.doing = doing;
+[[noreturn]] void child_fails(const Launch& launch, Doing doing) {
+  const Failure failure = {.doing = doing, .error_number = errno};
+  [[maybe_unused]] const ssize_t written = ::write(launch.failed, &failure, sizeof failure);
   ::_exit(127);
 }
 
 // Only async-signal-safe calls: it runs on the parent's memory, the parent being suspended.
-[[noreturn]] void run_child(Launch& launch) {
+[[noreturn]] void run_child(const Launch& launch) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != launch.parent) ::_exit(127);  // it died before that
   if (::dup2(launch.in, 0) < 0 || ::dup2(launch.out, 1) < 0 || ::dup2(launch.err, 2) < 0) {
-    child_fails(launch, "connect the pipes of");
+    child_fails(launch, Doing::connecting);
   }
   // Also what a library opened without O_CLOEXEC.
   ::syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
   if (*launch.directory && ::chdir(launch.directory) != 0) {
-    child_fails(launch, "enter the directory");
+    child_fails(launch, Doing::entering);
   }
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::execvpe(launch.argv[0], launch.argv.data(), launch.env.data());
-  child_fails(launch, "start");
+  child_fails(launch, Doing::starting);
 }
 
 // vfork: forking a process that holds a model of gigabytes would copy all its page tables.
-pid_t launch_child(Launch& launch) {
+pid_t launch_child(const Launch& launch) {
   sigset_t all;
   sigset_t ours;
   ::sigfillset(&all);
@@ -116,6 +139,8 @@ Result<Process> Process::start(const ProcessOptions& options) {
   if (!out) return fail(out.error());
   Result<Pipe> err = make_pipe();
   if (!err) return fail(err.error());
+  Result<Pipe> failed = make_pipe();
+  if (!failed) return fail(failed.error());
   const Result<FileDescriptor> in = make_input(options.input);
   if (!in) return fail(in.error());
 
@@ -125,7 +150,8 @@ Result<Process> Process::start(const ProcessOptions& options) {
                    .in = in->get(),
                    .out = out->write.get(),
                    .err = err->write.get(),
-                   .parent = ::getpid()};
+                   .parent = ::getpid(),
+                   .failed = failed->write.get()};
   if (options.env) {
     launch.env = pointers(*options.env);
   } else {
@@ -138,11 +164,15 @@ Result<Process> Process::start(const ProcessOptions& options) {
     process.pid_ = 0;
     return fail(system_error("start", options.argv[0], errno));
   }
-  if (launch.failed) {  // the destructor reaps it
-    const bool directory = launch.directory == options.directory && launch.doing[0] == 'e';
-    return fail(
-        system_error(launch.doing, directory ? options.directory : options.argv[0], launch.failed));
-  }
+  failed->write.reset();
+  Failure failure = {};
+  ssize_t got = 0;
+  do {
+    got = ::read(failed->read.get(), &failure, sizeof failure);
+  } while (got < 0 && errno == EINTR);
+  if (got != 0) return fail(to_error(failure, options));  // the destructor reaps it
+  ::fcntl(out->read.get(), F_SETFL, O_NONBLOCK);          // ours; the child's ends block
+  ::fcntl(err->read.get(), F_SETFL, O_NONBLOCK);
   process.out_ = std::move(out->read);
   process.err_ = std::move(err->read);
   process.exited_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, process.pid_, 0)));

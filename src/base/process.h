@@ -21,8 +21,8 @@ namespace ragent {
 struct ProcessOptions {
   std::vector<std::string> argv = {};  // argv[0] without a slash is looked up in our PATH
   std::optional<std::vector<std::string>> env = {};  // "NAME=value", all of it; none: ours
-  std::string directory = {};          // working directory; empty: ours
-  std::string input = {};              // all of its stdin
+  std::string directory = {};  // working directory; empty: ours. argv[0] is relative to it
+  std::string input = {};  // all of its stdin
   std::size_t output_max = limits::kToolOutputBytesMax;  // bytes of stdout and stderr together
   std::chrono::milliseconds time_max = limits::kToolTimeDefault;
   std::function<void(pid_t)> on_start = {};
@@ -30,9 +30,9 @@ struct ProcessOptions {
 
 struct ProcessResult {
   std::optional<int> exit_status = {};  // it ended by itself
-  int signal = 0;                       // else: what killed it, perhaps we
+  int signal = 0;  // else: what killed it, perhaps we
   bool timed_out = false;
-  bool output_over = false;             // `out` and `err` hold what came before
+  bool output_over = false;  // `out` and `err` hold what came before
   std::string out = {};
   std::string err = {};
   bool ok() const { return exit_status == 0 && !timed_out && !output_over; }

@@ -3,6 +3,7 @@
 #include <base/file.h>
 #include <base/scope.h>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 
@@ -73,6 +74,7 @@ TEST_F(ProcessTest, EnvironmentAndDirectory) {
 
 TEST_F(ProcessTest, WhatCannotStartSaysWhy) {
   const auto missing = run({.argv = {"/no/such/program"}});
+  ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::not_found);
   EXPECT_EQ(missing.error().message, "cannot start /no/such/program: No such file or directory");
   EXPECT_THAT(run({.argv = {"/etc/passwd"}}).error().message, HasSubstr("Permission denied"));
@@ -162,6 +164,16 @@ TEST_F(ProcessTest, NoDescriptorOfOursLeaksIntoTheChild) {
   const auto ran = run({.argv = {"/bin/ls", "/proc/self/fd"}});
   EXPECT_EQ(ran->out, "0\n1\n2\n3\n");
   ::close(leaked);
+}
+
+TEST_F(ProcessTest, WorksWhereOurOwnStdinIsClosed) {
+  const FileDescriptor saved(::fcntl(0, F_DUPFD_CLOEXEC, 3));
+  ::close(0);
+  const auto ran = run({.argv = {"/bin/sh", "-c", "cat; echo e >&2"}, .input = "in"});
+  if (saved) ::dup2(saved.get(), 0);
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(ran->out, "in");
+  EXPECT_EQ(ran->err, "e\n");
 }
 
 TEST_F(ProcessTest, ManyAtOnce) {
