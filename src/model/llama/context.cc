@@ -1,5 +1,6 @@
 #include <model/llama/context.h>
 
+#include <base/file.h>
 #include <base/hash.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@ namespace {
 constexpr std::size_t kBatchTokens = 512;
 constexpr std::size_t kSampleBytes = 64 << 10;  // of the file, for its identity
 constexpr std::size_t kSamples = 8;
+constexpr std::size_t kStateBytesMax = std::size_t{1} << 30;
 
 bool stopped(void* stop) { return static_cast<const Stop*>(stop)->load(); }
 bool keep_loading(float, void* stop) { return !stopped(stop); }
@@ -158,28 +160,27 @@ std::span<const float> LlamaContext::logits() const {
 }
 
 Result<void> LlamaContext::save(const std::string& path) const {
-  std::error_code failed;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
-  std::string unfinished = path + ".part";
-  if (failed || llama_state_seq_save_file(context_, unfinished.c_str(), 0, tokens_.data(),
-                                          tokens_.size()) == 0) {
-    std::filesystem::remove(unfinished, failed);
-    return fail(ErrorKind::io, unfinished + ": cannot be written");
-  }
-  std::filesystem::rename(unfinished, path, failed);
-  if (failed) return fail(ErrorKind::io, path + ": " + failed.message());
-  return {};
+  std::string body(llama_state_seq_get_size(context_, 0), '\0');
+  auto* bytes = reinterpret_cast<std::uint8_t*>(body.data());
+  body.resize(llama_state_seq_get_data(context_, bytes, body.size(), 0));
+  std::string file = to_hex(hash128(body)) + body;
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (Result<void> made = make_directories(folder); !made) return made;
+  return write_file_atomic(path, file);
 }
 
+// llama.cpp trusts its files to the letter and aborts on a cut one: the digest is checked first.
 bool LlamaContext::load_state(const std::string& path, const Tokens& tokens) {
   truncate(0);
-  if (!std::filesystem::exists(path)) return false;
-  Tokens held(tokens.size() + 1);
-  std::size_t count = 0;
-  std::size_t read = llama_state_seq_load_file(context_, path.c_str(), 0, held.data(), held.size(),
-                                               &count);
-  held.resize(count);
-  if (read == 0 || held != tokens) {
+  Result<std::string> file = read_file(path, kStateBytesMax);
+  constexpr std::size_t kHead = 32;
+  if (!file || file->size() <= kHead) return false;
+  std::string_view body = std::string_view(*file).substr(kHead);
+  if (to_hex(hash128(body)) != file->substr(0, kHead)) return false;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(body.data());
+  bool taken = llama_state_seq_set_data(context_, bytes, body.size(), 0) == body.size();
+  llama_pos last = llama_memory_seq_pos_max(llama_get_memory(context_), 0);
+  if (!taken || last + 1 != static_cast<llama_pos>(tokens.size())) {
     truncate(0);
     return false;
   }

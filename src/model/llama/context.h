@@ -49,8 +49,8 @@ class LlamaContext {
   Result<void> append(std::span<const Token> tokens, const Stop& stop);
   std::span<const float> logits() const;  // after the last token of the latest append
 
-  // The evaluated tokens and their state, as a file. Loading answers false, and leaves nothing
-  // evaluated, unless the file holds exactly `tokens` of this model.
+  // The state of what was evaluated, as a file that was named after model and tokens. Loading
+  // answers false, and leaves nothing evaluated, when it is not there or not whole.
   Result<void> save(const std::string& path) const;
   bool load_state(const std::string& path, const Tokens& tokens);
   // Differs when the weights do.
