@@ -151,8 +151,7 @@ const Json& either(const Json& first, const Json& second) {
 
 std::string StepView::name() const {
   if (step == kNoStep) return std::string(to_string(kind));
-  bool of_call =
-      kind == RecordKind::act || kind == RecordKind::ask || kind == RecordKind::resolve;
+  bool of_call = kind == RecordKind::act || kind == RecordKind::ask || kind == RecordKind::resolve;
   return of_call ? call_name(path, step, call) : step_name(path, step);
 }
 

@@ -33,7 +33,7 @@ struct StepView {
   bool cancelled = false;       // its branch was cancelled
   Json intent = {};             // null: none
   Json outcome = {};            // null: none yet
-  std::string name() const;     // "0:3", of calls and asks "0:3.1", of start and final their kind
+  std::string name() const;  // "0:3", of calls and asks "0:3.1", of start and final their kind
 };
 
 struct Totals {

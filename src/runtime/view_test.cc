@@ -12,15 +12,24 @@ using testing::HasSubstr;
 class ViewTest : public testing::Test {
  protected:
   RunRow& run(RunId id, std::string uid) {
-    row_ = {.id = id, .uid = std::move(uid), .tenant = "local", .agent = "travel",
-            .state = "working", .started_at = 1000 * id};
+    row_ = {.id = id,
+            .uid = std::move(uid),
+            .tenant = "local",
+            .agent = "travel",
+            .state = "working",
+            .started_at = 1000 * id};
     n_ = 0;
     return row_;
   }
   Record& record(RecordKind kind, std::uint32_t step, std::string body,
                  Phase phase = Phase::outcome, std::string path = "0") {
-    group_.records.push_back({.run = row_.id, .n = n_++, .path = std::move(path), .step = step,
-                              .kind = kind, .phase = phase, .at = 5000 + n_ * 100,
+    group_.records.push_back({.run = row_.id,
+                              .n = n_++,
+                              .path = std::move(path),
+                              .step = step,
+                              .kind = kind,
+                              .phase = phase,
+                              .at = 5000 + n_ * 100,
                               .body = std::move(body)});
     return group_.records.back();
   }
@@ -103,8 +112,8 @@ TEST_F(ViewTest, BranchesFollowTheirForkInOrderOfIndex) {
   record(RecordKind::final, kNoStep, "{}");
   commit();
   std::vector<StepView> all = steps_of("a");
-  EXPECT_THAT(names(all), ElementsAre("0:0", "0.0.2:0", "0.0.2:1", "0.0.2.1.0:0", "0.0.10:0",
-                                      "0:1", "final"));
+  EXPECT_THAT(names(all),
+              ElementsAre("0:0", "0.0.2:0", "0.0.2:1", "0.0.2.1.0:0", "0.0.10:0", "0:1", "final"));
   EXPECT_EQ(all[3].depth, 2u);
   EXPECT_TRUE(all[1].cancelled);
   EXPECT_TRUE(all[3].cancelled);
@@ -124,8 +133,9 @@ TEST_F(ViewTest, AnUnreadableBodyIsShownNotLost) {
 TEST_F(ViewTest, AddsUpTokens) {
   run(1, "a");
   for (int i = 0; i < 2; ++i) {
-    record(RecordKind::think, i, R"({"reply":{"usage":{"tokens_input":10,"tokens_cached":4,)"
-                                 R"("tokens_output":3}},"ms":5})");
+    record(RecordKind::think, i,
+           R"({"reply":{"usage":{"tokens_input":10,"tokens_cached":4,)"
+           R"("tokens_output":3}},"ms":5})");
   }
   record(RecordKind::act, 2, R"({"tool":"look"})");
   commit();
@@ -141,7 +151,11 @@ TEST_F(ViewTest, ListsAsksAndDoubts) {
   commit();
   Group group;
   group.waits.push_back({.run = 7, .path = "0", .step = 3, .kind = "doubt"});
-  group.waits.push_back({.run = 7, .path = "0", .step = 4, .kind = "ask", .key = "a/0:4.0",
+  group.waits.push_back({.run = 7,
+                         .path = "0",
+                         .step = 4,
+                         .kind = "ask",
+                         .key = "a/0:4.0",
                          .body = R"({"question":"Book F1?","tool":"book","digest":"d"})"});
   ASSERT_TRUE(store_->journal().commit(group));
   Result<std::vector<AskView>> asks = list_asks(*store_, {});

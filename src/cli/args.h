@@ -1,0 +1,60 @@
+// Args: what a command line says. The one unit that knows the parser library is args.cc.
+//
+//   Result<Args> args = parse_args({"run", "agents/travel", "Find a flight", "--yes"});
+//
+// Values; main thread.
+#pragma once
+
+#include <ragent/result.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ragent::cli {
+
+struct Args {
+  std::string command = {};  // "run", "trace", …; "help" with `topic`; "version"
+  std::string topic = {};
+  std::string home = ".ragent";
+  bool json = false;
+  bool yes = false;
+  bool quiet = false;
+  bool later = false;        // record the decision, do not carry the run on
+
+  std::string name = {};     // new
+  std::string agent = {};    // check, run, doctor
+  std::string task = {};
+  std::string session = {};
+  std::string model = {};
+  std::string planner = {};
+  std::int64_t budget_steps = 0;  // 0: the agent's own
+
+  std::string run = {};      // trace, resume, resolve, cancel: a beginning of its id
+  std::string step = {};
+  std::string html = {};     // a file
+  bool jsonl = false;
+  bool in_doubt = false;
+
+  bool happened = false;     // resolve
+  std::string result = {};
+  bool did_not_happen = false;
+  bool abandon = false;
+  std::string who = {};
+  std::string evidence = {};
+
+  std::string ask = {};      // asks
+  bool allow = false;
+  bool deny = false;
+  bool answers = false;
+  std::string answer = {};   // JSON
+  std::string reason = {};   // cancel
+};
+
+// Error{invalid}: what is not understood, the near miss, and where to read on.
+Result<Args> parse_args(const std::vector<std::string>& words);
+std::span<const std::string> command_names();
+// The help of a command; of an unknown or empty one, the overview.
+std::string help_text(std::string_view command, bool color);
+
+}  // namespace ragent::cli

@@ -1,0 +1,80 @@
+#include <cli/args.h>
+
+#include <gmock/gmock.h>
+
+namespace ragent::cli {
+namespace {
+
+using testing::HasSubstr;
+
+std::string error_of(const std::vector<std::string>& words) {
+  Result<Args> args = parse_args(words);
+  return args ? "" : args.error().message;
+}
+
+TEST(ArgsTest, Run) {
+  Result<Args> args = parse_args({"run", "travel", "Book it", "--yes", "--model", "small",
+                                  "--session", "s1", "--budget-steps", "3", "--home", "/x"});
+  ASSERT_TRUE(args) << args.error().message;
+  EXPECT_EQ(args->command, "run");
+  EXPECT_EQ(args->agent, "travel");
+  EXPECT_EQ(args->task, "Book it");
+  EXPECT_EQ(args->model, "small");
+  EXPECT_EQ(args->session, "s1");
+  EXPECT_EQ(args->budget_steps, 3);
+  EXPECT_EQ(args->home, "/x");
+  EXPECT_TRUE(args->yes);
+  EXPECT_FALSE(args->json);
+}
+
+TEST(ArgsTest, ATaskMayBeginWithADashAfterTwo) {
+  Result<Args> args = parse_args({"run", "travel", "--", "-5 plus 3?"});
+  ASSERT_TRUE(args) << args.error().message;
+  EXPECT_EQ(args->task, "-5 plus 3?");
+}
+
+TEST(ArgsTest, NearMisses) {
+  EXPECT_THAT(error_of({"rnu", "x"}), HasSubstr("did you mean `run`?"));
+  EXPECT_THAT(error_of({"frobnicate"}), HasSubstr("`ragent help` lists them"));
+  std::string option = error_of({"run", "travel", "task", "--modle", "x"});
+  EXPECT_THAT(option, HasSubstr("does not know `--modle`; did you mean `--model`?"));
+  EXPECT_THAT(option, HasSubstr("`ragent run --help`"));
+}
+
+TEST(ArgsTest, WhatIsMissingIsNamed) {
+  EXPECT_THAT(error_of({"run"}), HasSubstr("AGENT"));
+  EXPECT_THAT(error_of({"run", "travel"}), HasSubstr("TASK"));
+  EXPECT_THAT(error_of({"run", "travel", "t", "--budget-steps", "-1"}), HasSubstr("budget-steps"));
+  EXPECT_THAT(error_of({"run", "travel", "t", "extra"}), HasSubstr("does not know `extra`"));
+}
+
+TEST(ArgsTest, ResolveTakesOneVerdict) {
+  Result<Args> args = parse_args({"resolve", "01", "0:3.0", "--happened", R"({"id":1})"});
+  ASSERT_TRUE(args) << args.error().message;
+  EXPECT_TRUE(args->happened);
+  EXPECT_EQ(args->result, R"({"id":1})");
+  EXPECT_FALSE(error_of({"resolve", "01", "0:3.0"}).empty());
+  EXPECT_FALSE(error_of({"resolve", "01", "0:3.0", "--abandon", "--did-not-happen"}).empty());
+}
+
+TEST(ArgsTest, AsksNeedOneAnswer) {
+  EXPECT_TRUE(parse_args({"asks"}));
+  EXPECT_TRUE(parse_args({"asks", "01/0:3.0", "--deny"}));
+  EXPECT_FALSE(error_of({"asks", "01/0:3.0", "--deny", "--allow"}).empty());
+  EXPECT_FALSE(error_of({"asks", "--allow"}).empty());
+}
+
+TEST(ArgsTest, HelpIsThereForEveryCommandAlsoOnABrokenLine) {
+  for (const std::string& name : command_names()) {
+    Result<Args> args = parse_args({name, "--frob", "--help"});
+    ASSERT_TRUE(args);
+    EXPECT_EQ(args->command, "help");
+    EXPECT_EQ(args->topic, name);
+    EXPECT_THAT(help_text(name, false), HasSubstr("ragent " + name));
+    EXPECT_THAT(help_text("", false), HasSubstr("\n  " + name + " "));
+  }
+  EXPECT_EQ(parse_args({})->command, "help");
+}
+
+}  // namespace
+}  // namespace ragent::cli

@@ -1,0 +1,38 @@
+// ragent run: one task, followed to its end.
+#include <cli/commands.h>
+#include <cli/follow.h>
+#include <cli/home.h>
+
+#include <fmt/core.h>
+
+namespace ragent::cli {
+
+int run_command(const Args& args, const Console& console) {
+  Result<std::string> path = find_agent(args.agent);
+  if (!path) return console.report(path.error());
+  Result<Agent> agent = load_agent(*path);
+  if (!agent) return console.report(agent.error());
+
+  catch_interrupts();
+  EngineOptions options = engine_options(args);
+  options.agents.push_back(*agent);
+  Engine engine(std::move(options));
+  if (Exit code = open_engine(engine, console); code != kExitDone) return code;
+
+  RunOptions run{.session = args.session, .model = args.model, .planner = args.planner};
+  if (args.budget_steps > 0) {
+    run.budget = agent->budget;
+    run.budget->steps = args.budget_steps;
+  }
+  Result<RunHandle> handle = engine.start(*agent, args.task, std::move(run));
+  if (!handle) return console.report(handle.error());
+  if (!args.json && !args.quiet) {
+    std::string dot = console.err.unicode ? " · " : " - ";
+    const std::string& model = args.model.empty() ? agent->model : args.model;
+    std::string head = one_line(agent->profile.name + dot + model + dot + "run " + handle->id());
+    note(fmt::format("{}\n\n", dim(console.err, head)));
+  }
+  return follow(engine, *handle, args, console);
+}
+
+}  // namespace ragent::cli

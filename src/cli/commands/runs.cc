@@ -1,0 +1,52 @@
+// ragent runs: what ran here, read beside a living owner.
+#include <cli/commands.h>
+#include <cli/home.h>
+#include <cli/render.h>
+
+#include <chrono>
+#include <fmt/core.h>
+
+namespace ragent::cli {
+namespace {
+
+std::int64_t now_ms() {
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+int print_doubts(Store& store, const Args& args, const Console& console) {
+  Result<std::vector<DoubtView>> doubts = list_doubts(store, Tenant());
+  if (!doubts) return console.report(doubts.error());
+  if (args.json) {
+    for (const DoubtView& doubt : *doubts) print(fmt::format("{}\n", doubt_json(doubt).dump()));
+  } else if (doubts->empty()) {
+    print("Nothing is in doubt.\n");
+  } else {
+    print(doubts_text(console.out, *doubts, home_option(args)));
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+int runs_command(const Args& args, const Console& console) {
+  Result<std::unique_ptr<Store>> store = read_home(args.home);
+  if (!store) return console.report(store.error());
+  if (!*store) {
+    if (!args.json) print("Nothing ran here yet. `ragent run AGENT TASK` begins.\n");
+    return kExitDone;
+  }
+  if (args.in_doubt) return print_doubts(**store, args, console);
+  Result<std::vector<RunRow>> rows = list_runs(**store, Tenant());
+  if (!rows) return console.report(rows.error());
+  if (args.json) {
+    for (const RunRow& row : *rows) print(fmt::format("{}\n", run_json(row).dump()));
+  } else if (rows->empty()) {
+    print("Nothing ran here yet. `ragent run AGENT TASK` begins.\n");
+  } else {
+    print(runs_text(console.out, *rows, now_ms()));
+  }
+  return kExitDone;
+}
+
+}  // namespace ragent::cli

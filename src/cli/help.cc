@@ -1,0 +1,136 @@
+// The help texts: written by hand, so that they read like help.
+#include <cli/args.h>
+#include <cli/text.h>
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace ragent::cli {
+namespace {
+
+struct Help {
+  std::string_view command;
+  std::string_view usage;
+  std::string_view text;
+};
+
+constexpr std::string_view kOverview = R"(Agents that survive crashes.
+
+  ragent run agents/travel "Find a flight from Prague to Porto on Friday"
+
+Begin
+  new NAME              make an agent: a folder to edit
+  check AGENT           load an agent and say what it can do
+  run AGENT TASK        carry out a task
+  doctor                look for what is missing on this machine
+
+Look
+  runs                  what ran here, newest first
+  trace RUN             how a run went, step by step
+
+Decide
+  asks                  questions that wait for you, and their answers
+  resume [RUN]          carry on what was interrupted
+  resolve RUN STEP      say what became of a call nobody is sure about
+  cancel RUN            stop a run at its next step
+
+AGENT is a folder, an agent.toml, or a name in ./agents. RUN is the beginning of a run's id.
+`ragent help COMMAND` says more. `ragent --version` names this version.
+)";
+
+constexpr Help kHelps[] = {
+    {"new", "ragent new NAME", R"(
+Makes agents/NAME: an agent.toml with a first tool and its data, ready to run and to edit.
+A NAME with a slash is taken as the folder itself. Nothing that exists is touched.
+)"},
+    {"check", "ragent check AGENT [--json]", R"(
+Loads the agent and says what it can do, or what is wrong: file, line and what was expected.
+Nothing is run.
+)"},
+    {"run", "ragent run AGENT TASK [options]", R"(
+Carries out a task and prints the answer as it comes; the calls it made stand above it.
+Every step is kept in the home: after a crash, `ragent resume` goes on where it was.
+
+  --session S           go on with the conversation S
+  --model M             local/default, local/small, a .gguf file, or scripted:FILE
+  --planner P           direct or react
+  --budget-steps N      stop after N steps
+  -y, --yes             allow every call that asks first
+  --json                one JSON object a line: each event, then the result
+  -q, --quiet           only the answer
+  --home DIR            where runs are kept (.ragent)
+
+When the agent asks something, answer in the terminal. Without a terminal and without --yes the
+run parks, says which command answers, and the exit code is 75.
+Ctrl-C cancels the run at its next step; a second one leaves at once and keeps it.
+
+Exit codes: 0 answered, 1 error, 2 usage, 10 failed, 11 gave up, 12 out of budget, 13 cancelled,
+75 waits for you, 76 in doubt, 77 cannot go on, 78 the home is owned by another process.
+)"},
+    {"runs", "ragent runs [--in-doubt] [--json]", R"(
+What ran here, newest first; also while another process works on this home.
+
+  --in-doubt            only calls of which nobody knows whether they happened
+  --json                one JSON object a line
+  --home DIR            where runs are kept (.ragent)
+)"},
+    {"trace", "ragent trace RUN [--html FILE | --jsonl]", R"(
+How a run went: its steps with their time and tokens, branches as a tree.
+
+  --html FILE           the same as one page that needs nothing else
+  --jsonl               the records themselves, one a line
+  --home DIR            where runs are kept (.ragent)
+)"},
+    {"resume", "ragent resume [RUN] [options]", R"(
+Carries on a run that was interrupted, with the agent, model and planner it began with.
+Without RUN: all that were interrupted, one after another.
+
+  -y, --yes             allow every call that asks first
+  --json, -q, --home    as in `ragent run`
+)"},
+    {"resolve", "ragent resolve RUN STEP --happened RESULT | --did-not-happen | --abandon", R"(
+Says what became of a call that is in doubt; then the run goes on.
+
+  --happened RESULT     it did happen and this is its result, as JSON
+  --did-not-happen      it certainly did not: it may be tried again
+  --abandon             nobody can tell: the agent is told so
+  --who NAME            who decided (you)
+  --evidence TEXT       how they know
+  --later               only record it; `ragent resume` carries on
+  -y, --json, -q, --home   as in `ragent run`
+)"},
+    {"asks", "ragent asks [ASK --allow | --deny | --answer JSON]", R"(
+Lists the questions that wait for you. With ASK, answers one; then its run goes on.
+
+  --allow, --deny       of a call that asks first
+  --answer JSON         of a question
+  --who NAME            who decided (you)
+  --later               only record it; `ragent resume` carries on
+  -y, --json, -q, --home   as in `ragent run`
+)"},
+    {"cancel", "ragent cancel RUN [--reason TEXT]", R"(
+Stops a run at its next step. Calls that already went out are waited for.
+)"},
+    {"doctor", "ragent doctor [AGENT] [--json]", R"(
+Looks for what is missing: the home, the disk, models, threads, the terminal, and the programs of
+an agent's tools. The exit code is 1 when something has to be done.
+)"},
+};
+
+}  // namespace
+
+std::string help_text(std::string_view command, bool color) {
+  Look look{.color = color};
+  auto found = std::ranges::find(kHelps, command, &Help::command);
+  if (found == std::end(kHelps)) {
+    std::string text(kOverview);
+    for (std::string_view title : {"\nBegin\n", "\nLook\n", "\nDecide\n"}) {
+      std::string word(title.substr(1, title.size() - 2));
+      text.replace(text.find(title) + 1, word.size(), bold(look, word));
+    }
+    return fmt::format("{} {}", bold(look, "ragent"), dim(look, RAGENT_VERSION)) + "  " + text;
+  }
+  return fmt::format("{}\n{}", bold(look, found->usage), found->text);
+}
+
+}  // namespace ragent::cli

@@ -1,0 +1,97 @@
+#include <cli/home.h>
+
+#include <base/text.h>
+#include <embedded/embedded.h>
+#include <runtime/view.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/core.h>
+
+namespace ragent::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kAgentFile = "agent.toml";
+constexpr std::string_view kAgentsFolder = "agents";
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> read_home(const std::string& home) {
+  std::error_code error;
+  if (!fs::exists(fs::path(home) / "journal.db", error)) return nullptr;
+  return open_sqlite_store_read_only(home);
+}
+
+Result<RunRow> find_run_in(const std::string& home, const std::string& prefix) {
+  Result<std::unique_ptr<Store>> store = read_home(home);
+  if (!store) return fail(store.error());
+  if (!*store) {
+    return fail(
+        ErrorKind::not_found,
+        fmt::format("nothing ever ran in the home {}; --home or RAGENT_HOME names another", home));
+  }
+  return find_run(**store, Tenant(), prefix);
+}
+
+std::vector<std::string> agent_names() {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(kAgentsFolder, error)) {
+    if (fs::exists(entry.path() / kAgentFile, error)) names.push_back(entry.path().filename());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<std::string> find_agent(const std::string& name) {
+  std::error_code error;
+  fs::path path(name);
+  if (fs::is_regular_file(path, error) || fs::exists(path / kAgentFile, error)) return name;
+  fs::path named = fs::path(kAgentsFolder) / path;
+  if (fs::exists(named / kAgentFile, error)) return named.string();
+  if (fs::is_directory(path, error)) {
+    return fail(ErrorKind::not_found, fmt::format("the folder {} has no {}", name, kAgentFile));
+  }
+  std::vector<std::string> names = agent_names();
+  std::string message = fmt::format("there is no agent `{}`", name);
+  if (auto near = nearest(path.filename().string(), names)) {
+    message += fmt::format("; did you mean `{}`?", *near);
+  } else if (!names.empty()) {
+    message += fmt::format("; in ./{} are {}", kAgentsFolder, join(names, ", "));
+  } else {
+    message += fmt::format("; `ragent new {}` makes one", path.filename().string());
+  }
+  return fail(ErrorKind::not_found, std::move(message));
+}
+
+EngineOptions engine_options(const Args& args) {
+  // Only the run of this command goes on; `ragent resume` is there for the others.
+  EngineOptions options;
+  options.home = args.home;
+  options.resume = false;
+  return embedded(std::move(options));
+}
+
+Exit open_engine(Engine& engine, const Console& console) {
+  Result<void> opened = engine.open();
+  if (opened) return kExitDone;
+  console.report(opened.error());
+  return opened.error().kind == ErrorKind::conflict ? kExitHomeOwned : kExitError;
+}
+
+std::string home_option(const Args& args) {
+  return args.home == Args().home ? "" : " --home " + args.home;
+}
+
+Result<Json> json_or_text(const std::string& text) {
+  Result<Json> json = parse_json(text);
+  if (json) return json;
+  // What was meant as JSON must not become text because of a slip.
+  bool meant = text.find_first_of("{[\"") == 0;
+  if (meant) return fail(within("`" + text + "` is not JSON", std::move(json.error())));
+  return Json(text);
+}
+
+}  // namespace ragent::cli

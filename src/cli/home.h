@@ -1,0 +1,38 @@
+// Finding things from a command: the home and what is in it, agents by name, the engine.
+//
+//   Result<std::unique_ptr<Store>> store = read_home(args.home);
+//   Result<std::string> folder = find_agent("travel");           // "agents/travel"
+//
+// Main thread.
+#pragma once
+
+#include <cli/args.h>
+#include <cli/console.h>
+#include <store/store.h>
+
+#include <ragent/engine.h>
+
+namespace ragent::cli {
+
+// Read-only, beside a living owner. Null: nothing ever ran here.
+Result<std::unique_ptr<Store>> read_home(const std::string& home);
+// The run of `prefix`, read beside a living owner.
+Result<RunRow> find_run_in(const std::string& home, const std::string& prefix);
+
+// The folder or file of an agent: a path, or a name in ./agents. Error{not_found} with the near
+// miss.
+Result<std::string> find_agent(const std::string& name);
+std::vector<std::string> agent_names();  // in ./agents
+
+// The options of an engine for this home: embedded defaults and scripted models.
+EngineOptions engine_options(const Args& args);
+// Opens it; kExitDone, or what to leave with after having said why.
+Exit open_engine(Engine& engine, const Console& console);
+
+// " --home DIR" for the commands that are shown: they must work as they stand.
+std::string home_option(const Args& args);
+
+// JSON, or bare text as a string.
+Result<Json> json_or_text(const std::string& text);
+
+}  // namespace ragent::cli

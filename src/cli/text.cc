@@ -1,0 +1,264 @@
+#include <cli/text.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fmt/core.h>
+
+namespace ragent::cli {
+namespace {
+
+constexpr std::size_t kColumnMin = 6;  // a column never shrinks below this
+
+std::string paint(const Look& look, std::string_view code, std::string_view text) {
+  if (!look.color || text.empty()) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+struct Glyph {
+  char32_t code = 0;
+  std::size_t bytes = 1;
+  bool valid = true;
+};
+
+// The first character of a text that is not empty; a byte that is not UTF-8 is one bad glyph.
+Glyph first_glyph(std::string_view text) {
+  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  unsigned char lead = byte(0);
+  if (lead < 0x80) return {lead, 1, true};
+  std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return {lead, 1, false};
+  char32_t code = lead & (0x7fu >> size);
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {lead, 1, false};
+    code = (code << 6) | (byte(i) & 0x3fu);
+  }
+  static constexpr std::array<char32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
+  bool surrogate = code >= 0xd800 && code <= 0xdfff;
+  if (code < kSmallest[size] || code > 0x10ffff || surrogate) return {lead, 1, false};
+  return {code, size, true};
+}
+
+// Control characters, and those that turn the direction of what follows.
+bool harmful(char32_t code) {
+  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0x202a && code <= 0x202e) ||
+         (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
+}
+
+// Enough of Unicode's East Asian Width for tables to line up.
+std::size_t columns(char32_t code) {
+  if ((code >= 0x300 && code <= 0x36f) || code == 0x200b || code == 0x200d ||
+      (code >= 0xfe00 && code <= 0xfe0f)) {
+    return 0;
+  }
+  bool wide = (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) ||
+              (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) ||
+              (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
+              (code >= 0x1f300 && code <= 0x1faff) || (code >= 0x20000 && code <= 0x3fffd);
+  return wide ? 2 : 1;
+}
+
+// Bytes of a colour sequence at the beginning of `text`, or 0.
+std::size_t escape_bytes(std::string_view text) {
+  if (!text.starts_with("\x1b[")) return 0;
+  std::size_t end = text.find('m');
+  return end == std::string_view::npos ? 0 : end + 1;
+}
+
+bool numeric(std::string_view text) {
+  double value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// Widths of the columns, shrunk from the widest until the row fits.
+std::vector<std::size_t> column_widths(const std::vector<std::string>& head,
+                                       const std::vector<std::vector<std::string>>& rows,
+                                       std::size_t room) {
+  std::vector<std::size_t> widths;
+  for (const std::string& title : head) widths.push_back(width_of(title));
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) {
+      widths[i] = std::max(widths[i], width_of(row[i]));
+    }
+  }
+  std::size_t total = 2 * (widths.empty() ? 0 : widths.size() - 1);
+  for (std::size_t width : widths) total += width;
+  while (total > room) {
+    auto widest = std::ranges::max_element(widths);
+    if (widest == widths.end() || *widest <= kColumnMin) break;
+    --*widest;
+    --total;
+  }
+  return widths;
+}
+
+}  // namespace
+
+std::string bold(const Look& look, std::string_view text) { return paint(look, "1", text); }
+std::string dim(const Look& look, std::string_view text) { return paint(look, "2", text); }
+std::string red(const Look& look, std::string_view text) { return paint(look, "31", text); }
+std::string green(const Look& look, std::string_view text) { return paint(look, "32", text); }
+std::string yellow(const Look& look, std::string_view text) { return paint(look, "33", text); }
+
+std::string harmless(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    Glyph glyph = first_glyph(text);
+    bool kept = glyph.valid && (glyph.code == '\n' || glyph.code == '\t' || !harmful(glyph.code));
+    out += kept ? text.substr(0, glyph.bytes) : std::string_view("\ufffd");
+    text.remove_prefix(glyph.bytes);
+  }
+  return out;
+}
+
+std::string one_line(std::string_view text) {
+  std::string out;
+  bool space = false;
+  for (char c : text) {
+    if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
+      space = !out.empty();
+      continue;
+    }
+    if (space) out += ' ';
+    space = false;
+    out += c;
+  }
+  return harmless(out);
+}
+
+std::size_t width_of(std::string_view text) {
+  std::size_t width = 0;
+  while (!text.empty()) {
+    if (std::size_t escape = escape_bytes(text)) {
+      text.remove_prefix(escape);
+      continue;
+    }
+    Glyph glyph = first_glyph(text);
+    width += glyph.valid ? columns(glyph.code) : 1;
+    text.remove_prefix(glyph.bytes);
+  }
+  return width;
+}
+
+std::string fit(const Look& look, std::string_view text, std::size_t width) {
+  if (width_of(text) <= width) return std::string(text);
+  std::string_view dots = look.unicode ? "…" : "...";
+  if (width < width_of(dots)) return std::string(width, '.');
+  std::size_t room = width - width_of(dots);
+  std::string out;
+  std::size_t used = 0;
+  while (!text.empty()) {
+    Glyph glyph = first_glyph(text);
+    used += glyph.valid ? columns(glyph.code) : 1;
+    if (used > room) break;
+    out += text.substr(0, glyph.bytes);
+    text.remove_prefix(glyph.bytes);
+  }
+  while (out.ends_with(' ')) out.pop_back();
+  return out + std::string(dots);
+}
+
+std::string pad(std::string_view text, std::size_t width) {
+  std::size_t have = width_of(text);
+  return std::string(text) + std::string(have < width ? width - have : 0, ' ');
+}
+
+std::string pad_left(std::string_view text, std::size_t width) {
+  std::size_t have = width_of(text);
+  return std::string(have < width ? width - have : 0, ' ') + std::string(text);
+}
+
+std::string repeat(std::string_view text, std::size_t count) {
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i) out += text;
+  return out;
+}
+
+std::string indented(std::string_view indent, std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t end = std::min(text.find('\n'), text.size());
+    out += fmt::format("{}{}\n", indent, text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+std::string duration(std::int64_t ms) {
+  ms = std::max<std::int64_t>(ms, 0);
+  if (ms < 100) return fmt::format("{} ms", ms);
+  std::int64_t tenths = (ms + 50) / 100;
+  if (tenths < 600) return fmt::format("{}.{} s", tenths / 10, tenths % 10);
+  std::int64_t seconds = (ms + 500) / 1000;
+  if (seconds < 3600) return fmt::format("{} min {:02} s", seconds / 60, seconds % 60);
+  return fmt::format("{} h {:02} min", seconds / 3600, seconds / 60 % 60);
+}
+
+std::string count(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  std::size_t first = number < 0 ? 1 : 0;
+  for (std::size_t i = digits.size(); i > first + 3;) {
+    i -= 3;
+    digits.insert(i, ",");
+  }
+  return digits;
+}
+
+std::string bytes(std::uint64_t number) {
+  static constexpr std::array<std::string_view, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(number);
+  std::size_t unit = 0;
+  while (value >= 1000 && unit + 1 < kUnits.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  return fmt::format("{:.{}f} {}", value, unit > 0 && value < 10 ? 1 : 0, kUnits[unit]);
+}
+
+std::string age(std::int64_t ms) {
+  std::int64_t minutes = ms / 60'000;
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return fmt::format("{} min ago", minutes);
+  if (minutes < 48 * 60) return fmt::format("{} h ago", minutes / 60);
+  return fmt::format("{} days ago", minutes / (24 * 60));
+}
+
+std::string plural(std::int64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", count(number), noun, number == 1 ? "" : "s");
+}
+
+std::string plain(const Json& value) {
+  if (value.is_null()) return "";
+  return one_line(value.string() ? *value.string() : value.dump());
+}
+
+std::string table(const Look& look, std::string_view indent, const std::vector<std::string>& head,
+                  const std::vector<std::vector<std::string>>& rows) {
+  std::size_t room = look.width > indent.size() ? look.width - indent.size() : 0;
+  std::vector<std::size_t> widths = column_widths(head, rows, room);
+  std::vector<bool> right(head.size(), !rows.empty());
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    for (const auto& row : rows) {
+      if (i < row.size() && !row[i].empty() && !numeric(row[i])) right[i] = false;
+    }
+  }
+  auto line = [&](const std::vector<std::string>& cells) {
+    std::string out;
+    for (std::size_t i = 0; i < head.size(); ++i) {
+      std::string_view cell = i < cells.size() ? std::string_view(cells[i]) : "";
+      bool colored = cell.find('\x1b') != std::string_view::npos;
+      std::string text = colored ? std::string(cell) : fit(look, cell, widths[i]);
+      if (i > 0) out += "  ";
+      out += right[i] ? pad_left(text, widths[i]) : pad(text, widths[i]);
+    }
+    while (out.ends_with(' ')) out.pop_back();
+    return out;
+  };
+  std::string out = fmt::format("{}{}\n", indent, dim(look, line(head)));
+  for (const auto& row : rows) out += fmt::format("{}{}\n", indent, line(row));
+  return out;
+}
+
+}  // namespace ragent::cli

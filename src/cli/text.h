@@ -1,0 +1,61 @@
+// Text for terminals: colours, widths, tables, durations, and making foreign text harmless.
+//
+//   Look look{.color = true, .width = 80};
+//   out += bold(look, "travel") + "  " + dim(look, duration(2100));
+//   out += table(look, "  ", {"id", "price"}, {{"F1", "64"}});
+//
+// Pure functions; any thread. Whatever comes from a model, a tool or a file goes through
+// `harmless` first: a terminal obeys escape sequences, a reader must not.
+#pragma once
+
+#include <ragent/json.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ragent::cli {
+
+// What the place where the text goes can show.
+struct Look {
+  bool color = false;
+  bool unicode = true;
+  std::size_t width = 80;
+  friend bool operator==(const Look&, const Look&) = default;
+};
+
+std::string bold(const Look& look, std::string_view text);
+std::string dim(const Look& look, std::string_view text);
+std::string red(const Look& look, std::string_view text);
+std::string green(const Look& look, std::string_view text);
+std::string yellow(const Look& look, std::string_view text);
+
+// Valid UTF-8 without control characters, but for line feeds and tabs.
+std::string harmless(std::string_view text);
+// The same on one line: white space becomes single spaces.
+std::string one_line(std::string_view text);
+// Columns on a terminal; colour sequences count nothing, wide characters two.
+std::size_t width_of(std::string_view text);
+// At most `width` columns; what was cut shows as an ellipsis. Text without colours.
+std::string fit(const Look& look, std::string_view text, std::size_t width);
+std::string pad(std::string_view text, std::size_t width);       // spaces after
+std::string pad_left(std::string_view text, std::size_t width);  // spaces before
+std::string repeat(std::string_view text, std::size_t count);
+// Every line begins with `indent`.
+std::string indented(std::string_view indent, std::string_view text);
+
+std::string duration(std::int64_t ms);       // "12 ms", "2.1 s", "3 min 05 s"
+std::string count(std::int64_t number);      // "1,204"
+std::string bytes(std::uint64_t number);     // "1.1 GB"
+std::string age(std::int64_t ms);            // "just now", "5 min ago"
+std::string plural(std::int64_t number, std::string_view noun);  // "1 step", "3 steps"
+
+// A value as a person reads it: text bare, the rest as JSON, on one line.
+std::string plain(const Json& value);
+
+// Columns of numbers are set to the right; the widest columns shrink when there is no room.
+std::string table(const Look& look, std::string_view indent, const std::vector<std::string>& head,
+                  const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace ragent::cli

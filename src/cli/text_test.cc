@@ -1,0 +1,71 @@
+#include <cli/text.h>
+
+#include <gmock/gmock.h>
+
+namespace ragent::cli {
+namespace {
+
+const Look kPlain{.width = 80};
+
+TEST(TextTest, ForeignTextCannotSpeakToTheTerminal) {
+  EXPECT_EQ(harmless("a\x1b[2Jb"), "a\ufffd[2Jb");
+  EXPECT_EQ(harmless("a\r\x07\x7f"), "a\ufffd\ufffd\ufffd");
+  EXPECT_EQ(harmless("a\xc2\x9b"
+                     "2J"),
+            "a\ufffd"
+            "2J");  // C1 control: CSI in one character
+  EXPECT_EQ(harmless("\u202egnp.exe"), "\ufffdgnp.exe");
+  EXPECT_EQ(harmless("\xff\xc3"), "\ufffd\ufffd");
+  EXPECT_EQ(harmless("\xed\xa0\x80"), "\ufffd\ufffd\ufffd");  // half a surrogate
+  EXPECT_EQ(harmless("Café\n\t→ 东京"), "Café\n\t→ 东京");
+  EXPECT_EQ(one_line("  a\n\n b\t"), "a b");
+}
+
+TEST(TextTest, WidthsCountColumns) {
+  EXPECT_EQ(width_of("Café"), 4u);
+  EXPECT_EQ(width_of("东京"), 4u);
+  EXPECT_EQ(width_of("e\u0301"), 1u);
+  EXPECT_EQ(width_of("\x1b[1mbold\x1b[0m"), 4u);
+  EXPECT_EQ(fit(kPlain, "Prague to Porto", 9), "Prague t…");
+  EXPECT_EQ(fit(kPlain, "Prague to Porto", 8), "Prague…");  // no space before the dots
+  EXPECT_EQ(fit(kPlain, "东京东京", 5), "东京…");
+  EXPECT_EQ(fit({.unicode = false}, "Prague", 5), "Pr...");
+  EXPECT_EQ(fit(kPlain, "Prague", 6), "Prague");
+  EXPECT_EQ(pad("东", 4) + "|", "东  |");
+}
+
+TEST(TextTest, Numbers) {
+  EXPECT_EQ(duration(12), "12 ms");
+  EXPECT_EQ(duration(2149), "2.1 s");
+  EXPECT_EQ(duration(59'960), "1 min 00 s");
+  EXPECT_EQ(duration(185'000), "3 min 05 s");
+  EXPECT_EQ(duration(3'660'000), "1 h 01 min");
+  EXPECT_EQ(duration(-5), "0 ms");
+  EXPECT_EQ(count(1204), "1,204");
+  EXPECT_EQ(count(-1234567), "-1,234,567");
+  EXPECT_EQ(count(999), "999");
+  EXPECT_EQ(bytes(999), "999 B");
+  EXPECT_EQ(bytes(1'120'000'000), "1.1 GB");
+  EXPECT_EQ(age(59'000), "just now");
+  EXPECT_EQ(age(3'600'000), "1 h ago");
+  EXPECT_EQ(plural(1, "step"), "1 step");
+}
+
+TEST(TextTest, TablesAlignAndShrink) {
+  EXPECT_EQ(table(kPlain, "  ", {"id", "price"}, {{"F1", "64"}, {"F1032", "7.5"}}),
+            "  id     price\n"
+            "  F1        64\n"
+            "  F1032    7.5\n");
+  std::string narrow =
+      table({.width = 24}, "", {"id", "text"}, {{"F1", "a long description of a flight"}});
+  EXPECT_EQ(narrow, "id  text\nF1  a long description…\n");
+}
+
+TEST(TextTest, ColoursOnlyWhereWanted) {
+  EXPECT_EQ(bold(kPlain, "a"), "a");
+  EXPECT_EQ(bold({.color = true}, "a"), "\x1b[1ma\x1b[0m");
+  EXPECT_EQ(bold({.color = true}, ""), "");
+}
+
+}  // namespace
+}  // namespace ragent::cli
