@@ -22,6 +22,7 @@ target_include_directories(sqlite3 SYSTEM PUBLIC "$<BUILD_INTERFACE:${sqlite_dir
 target_compile_definitions(sqlite3 PUBLIC
   SQLITE_THREADSAFE=2 SQLITE_ENABLE_FTS5 SQLITE_ENABLE_MATH_FUNCTIONS SQLITE_OMIT_LOAD_EXTENSION
   SQLITE_DQS=0)
+target_compile_definitions(sqlite3 PRIVATE HAVE_FDATASYNC=1)  # it would use fsync
 target_compile_options(sqlite3 PRIVATE -O2 -w)
 if(RAGENT_SANITIZE)
   target_compile_options(sqlite3 PRIVATE -fno-sanitize=undefined)

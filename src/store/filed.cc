@@ -150,7 +150,8 @@ Result<std::vector<Record>> decode_records(std::string_view bytes) {
     before = records.back();
   }
   if (!in.ok() || !in.at_end()) {
-    return fail(ErrorKind::invalid, "the filed records are damaged: they end too early or too late");
+    return fail(ErrorKind::invalid,
+                "the filed records are damaged: they end too early or too late");
   }
   return records;
 }

@@ -12,10 +12,10 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::array kKindNames = {
-    "start"sv, "open"sv, "think"sv, "act"sv,    "ask"sv,        "recall"sv,   "remember"sv,
-    "compact"sv, "value"sv, "patched"sv, "send"sv, "wait"sv,    "fork"sv,     "next"sv,
-    "cancel"sv, "call_agent"sv, "hand_off"sv, "resolve"sv, "stop"sv, "feedback"sv, "chapter"sv,
-    "final"sv,
+    "start"sv,    "open"sv,     "think"sv,   "act"sv,        "ask"sv,      "recall"sv,
+    "remember"sv, "compact"sv,  "value"sv,   "patched"sv,    "send"sv,     "wait"sv,
+    "fork"sv,     "next"sv,     "cancel"sv,  "call_agent"sv, "hand_off"sv, "resolve"sv,
+    "stop"sv,     "feedback"sv, "chapter"sv, "final"sv,
 };
 static_assert(kKindNames.size() == static_cast<std::size_t>(RecordKind::final) + 1);
 
@@ -31,9 +31,7 @@ void append_to(std::vector<T>& list, std::vector<T>&& later) {
 
 }  // namespace
 
-std::string_view to_string(RecordKind kind) {
-  return kKindNames[static_cast<std::size_t>(kind)];
-}
+std::string_view to_string(RecordKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
 
 std::optional<RecordKind> record_kind_from(std::string_view name) {
   const auto found = std::ranges::find(kKindNames, name);

@@ -23,8 +23,28 @@ using RunId = std::int64_t;  // within one home; its uid is what users see
 
 // The numbers are stored in filed runs: only ever append.
 enum class RecordKind : std::uint8_t {
-  start, open, think, act, ask, recall, remember, compact, value, patched, send, wait,
-  fork, next, cancel, call_agent, hand_off, resolve, stop, feedback, chapter, final,
+  start,
+  open,
+  think,
+  act,
+  ask,
+  recall,
+  remember,
+  compact,
+  value,
+  patched,
+  send,
+  wait,
+  fork,
+  next,
+  cancel,
+  call_agent,
+  hand_off,
+  resolve,
+  stop,
+  feedback,
+  chapter,
+  final,
 };
 enum class Phase : std::uint8_t { intent, outcome };
 std::string_view to_string(RecordKind kind);
@@ -113,14 +133,14 @@ struct SpecRow {
 // (runs by id, waits by run, path, step, call); a spec that exists is left.
 struct Group {
   std::vector<SpecRow> specs = {};
-  std::vector<RunRow> runs = {};         // new or changed: state goes with the record that causes it
-  std::vector<Record> records = {};      // lsn is set by commit, in this order
-  std::vector<WaitRow> waits = {};       // new, changed or `done`
+  std::vector<RunRow> runs = {};  // new or changed: state goes with the record that causes it
+  std::vector<Record> records = {};  // lsn is set by commit, in this order
+  std::vector<WaitRow> waits = {};  // new, changed or `done`
   std::vector<InboxRow> inbox = {};
   std::vector<InboxDone> inbox_done = {};
-  std::vector<RunId> forget = {};        // filed by Tenants::file: their rows leave the journal
+  std::vector<RunId> forget = {};  // filed by Tenants::file: their rows leave the journal
   bool empty() const;
-  void append(Group&& later);            // one commit out of two
+  void append(Group&& later);  // one commit out of two
 };
 
 // Live runs of all tenants. One writer. runs(), waits() and inbox() are for the engine's opening:
@@ -133,7 +153,7 @@ class Journal {
   // Error{misuse}: two records with the same (run, n); nothing is written. Any other failure:
   // Error{io}: what was written is not known, every later commit fails, the engine must stop.
   virtual Result<std::uint64_t> commit(const Group& group) = 0;
-  virtual Result<std::vector<RunRow>> runs() = 0;    // by id; not yet filed
+  virtual Result<std::vector<RunRow>> runs() = 0;  // by id; not yet filed
   // By n, of that chapter and later ones; O(what it answers). Empty when it is not the tenant's.
   virtual Result<std::vector<Record>> records(const Tenant& tenant, RunId run,
                                               std::uint32_t chapter_from) = 0;
@@ -146,9 +166,9 @@ class Journal {
 // One exchange of a session: the input of a run and its answer.
 struct Turn {
   std::uint32_t number = 0;  // 1, 2, … within the session
-  std::string run = {};      // uid
-  std::string input = {};    // JSON of the user's Message
-  std::string answer = {};   // JSON of the assistant's Message
+  std::string run = {};  // uid
+  std::string input = {};  // JSON of the user's Message
+  std::string answer = {};  // JSON of the assistant's Message
   std::int64_t at = 0;
   friend bool operator==(const Turn&, const Turn&) = default;
 };
@@ -157,8 +177,8 @@ struct Turn {
 struct Applied {
   std::uint64_t lsn = 0;
   std::string session = {};
-  Turn turn = {};            // number 0: none (the run did not answer)
-  std::string usage = {};    // JSON: tokens, steps, time
+  Turn turn = {};  // number 0: none (the run did not answer)
+  std::string usage = {};  // JSON: tokens, steps, time
 };
 
 // One run with all its records and the spec it is pinned to.
@@ -171,7 +191,7 @@ struct FiledRun {
 
 struct SessionRow {
   std::string id = {};
-  std::uint32_t turns = 0;      // number of the last one
+  std::uint32_t turns = 0;  // number of the last one
   std::int64_t changed_at = 0;  // of the last one
   friend bool operator==(const SessionRow&, const SessionRow&) = default;
 };

@@ -109,8 +109,14 @@ TEST_P(StoreTest, EveryFieldComesBackAlsoAfterReopening) {
   first.phase = Phase::intent;
   first.attempt = 9;
   first.at = -1;
-  const WaitRow wait{.run = 7, .path = "0.4", .step = 2, .call = 1, .kind = "ask", .key = "k",
-                     .due = 99, .body = "{}"};
+  const WaitRow wait{.run = 7,
+                     .path = "0.4",
+                     .step = 2,
+                     .call = 1,
+                     .kind = "ask",
+                     .key = "k",
+                     .due = 99,
+                     .body = "{}"};
   const InboxRow inbox{.id = "m1", .tenant = "local", .session = "s1", .run = 7, .body = "hello"};
   EXPECT_EQ(journal().commit({.specs = {{"d1", "spec"}},
                               .runs = {row},
@@ -219,7 +225,8 @@ TEST_P(StoreTest, AnInboxRowComesOnceAndIsTakenByOneRecord) {
 }
 
 TEST_P(StoreTest, ASpecBelongsToTheTenantsWhoseRunsUseIt) {
-  ASSERT_TRUE(journal().commit({.specs = {{"d1", "first"}, {"d2", "unused"}}, .runs = {run_row(1)}}));
+  ASSERT_TRUE(
+      journal().commit({.specs = {{"d1", "first"}, {"d2", "unused"}}, .runs = {run_row(1)}}));
   ASSERT_TRUE(journal().commit({.specs = {{"d1", "second"}}}));
   EXPECT_EQ(journal().spec(local_, "d1"), "first");
   EXPECT_EQ(journal().spec(other_, "d1").error().kind, ErrorKind::not_found);
@@ -230,7 +237,10 @@ TEST_P(StoreTest, ApplyingMayRepeat) {
   const auto item = [](std::uint64_t lsn, std::uint32_t number) {
     return Applied{.lsn = lsn,
                    .session = "s1",
-                   .turn = {.number = number, .run = "uid", .input = "in", .answer = "out",
+                   .turn = {.number = number,
+                            .run = "uid",
+                            .input = "in",
+                            .answer = "out",
                             .at = 100 + static_cast<std::int64_t>(lsn)},
                    .usage = "{}"};
   };
@@ -337,7 +347,9 @@ TEST_P(StoreTest, ReadersSeeWholeGroupsWhileTheWriterCommits) {
 TEST_P(StoreTest, BehavesAsTheMemoryStoreDoes) {
   const std::unique_ptr<Store> model = make_memory_store();
   std::mt19937 random(4711);
-  const auto draw = [&](std::uint32_t below) { return static_cast<std::uint32_t>(random() % below); };
+  const auto draw = [&](std::uint32_t below) {
+    return static_cast<std::uint32_t>(random() % below);
+  };
   std::vector<std::uint32_t> n(8, 0);
   std::uint32_t turns = 0;
   for (int round = 0; round < 300; ++round) {
@@ -348,8 +360,8 @@ TEST_P(StoreTest, BehavesAsTheMemoryStoreDoes) {
       auto& next = n[static_cast<std::size_t>(run)];
       group.runs.push_back(run_row(run, tenant.id(), draw(4) == 0 ? "ended" : "working"));
       group.records.push_back(record(run, draw(12) == 0 ? 1 : ++next));
-      group.waits.push_back({.run = run, .path = "0", .step = draw(2), .due = round,
-                             .done = draw(2) == 0});
+      group.waits.push_back(
+          {.run = run, .path = "0", .step = draw(2), .due = round, .done = draw(2) == 0});
       group.inbox.push_back({.id = fmt::format("m{}", draw(40)), .session = "s"});
       if (draw(3) == 0) {
         group.inbox_done.push_back({fmt::format("m{}", draw(40)), run, group.records.back().n});
@@ -361,7 +373,8 @@ TEST_P(StoreTest, BehavesAsTheMemoryStoreDoes) {
     if (!first) {
       ASSERT_EQ(first.error().kind, same.error().kind);
       for (const Record& record : group.records) --n[static_cast<std::size_t>(record.run)];
-      for (const RunRow& row : model->journal().runs().value()) n[static_cast<std::size_t>(row.id)] = row.n;
+      for (const RunRow& row : model->journal().runs().value())
+        n[static_cast<std::size_t>(row.id)] = row.n;
       continue;
     }
     ASSERT_EQ(*first, *same);

@@ -66,9 +66,7 @@ void MemoryDisk::power_cut() {
   const std::lock_guard lock(state_->mutex);
   for (auto& [id, tenant] : state_->tenants) {
     for (auto& [session, turns] : tenant.sessions) {
-      std::erase_if(turns, [&](const auto& entry) {
-        return entry.second.lsn > tenant.synced_lsn;
-      });
+      std::erase_if(turns, [&](const auto& entry) { return entry.second.lsn > tenant.synced_lsn; });
     }
     std::erase_if(tenant.sessions, [](const auto& entry) { return entry.second.empty(); });
     tenant.applied_lsn = tenant.synced_lsn;
@@ -148,10 +146,11 @@ Result<void> MemoryStore::check(const MemoryDisk::State& state, const Group& gro
   }
   for (const InboxDone& done : group.inbox_done) {
     if (!numbers.contains({done.run, done.n})) {
-      return fail(ErrorKind::misuse,
-                  fmt::format("inbox row {} is consumed by record {} of run {}, which is not in the "
-                              "group",
-                              done.id, done.n, done.run));
+      return fail(
+          ErrorKind::misuse,
+          fmt::format("inbox row {} is consumed by record {} of run {}, which is not in the "
+                      "group",
+                      done.id, done.n, done.run));
     }
   }
   return {};
@@ -288,12 +287,11 @@ Result<void> MemoryStore::apply(const Tenant& tenant, const std::vector<Applied>
     next.applied_lsn = item.lsn;
     if (item.turn.number == 0) continue;
     const auto session = file.sessions.find(item.session);
-    const bool there =
-        session != file.sessions.end() && session->second.contains(item.turn.number);
+    const bool there = session != file.sessions.end() && session->second.contains(item.turn.number);
     auto& turns = next.sessions[item.session];
     if (there || !turns.emplace(item.turn.number, AppliedTurn{item.lsn, item.turn}).second) {
-      return fail(ErrorKind::misuse, fmt::format("session {} has a turn {} already", item.session,
-                                                 item.turn.number));
+      return fail(ErrorKind::misuse,
+                  fmt::format("session {} has a turn {} already", item.session, item.turn.number));
     }
   }
   file.applied_lsn = next.applied_lsn;
@@ -315,10 +313,11 @@ Result<void> MemoryStore::file(const Tenant& tenant, const std::vector<RunId>& r
     FiledRun run = whole(*state, live->second);
     if (run.row.state != "ended" || run.records.empty() ||
         run.records.back().lsn > file.applied_lsn) {
-      return fail(ErrorKind::misuse,
-                  fmt::format("run {} cannot be filed: it must have ended, and its last record must "
-                              "have been applied; its state is {}",
-                              run.row.uid, run.row.state));
+      return fail(
+          ErrorKind::misuse,
+          fmt::format("run {} cannot be filed: it must have ended, and its last record must "
+                      "have been applied; its state is {}",
+                      run.row.uid, run.row.state));
     }
     filed.emplace(id, std::move(run));
   }

@@ -9,7 +9,7 @@
 namespace ragent {
 namespace {
 
-constexpr int kBusyMs = 5000;             // another process may hold the write lock for this long
+constexpr int kBusyMs = 5000;  // another process may hold the write lock for this long
 const std::string kMemory = ":memory:";
 constexpr int kDeadlineInstructions = 4000;  // of SQLite's machine between two looks at the clock
 
@@ -120,9 +120,7 @@ void Statement::bind_at(int index, Blob blob) {
   const void* data = blob.data() == nullptr ? static_cast<const void*>("") : blob.data();
   bound(sqlite3_bind_blob64(statement_, index, data, blob.size(), SQLITE_STATIC));
 }
-void Statement::bind_at(int index, std::nullptr_t) {
-  bound(sqlite3_bind_null(statement_, index));
-}
+void Statement::bind_at(int index, std::nullptr_t) { bound(sqlite3_bind_null(statement_, index)); }
 
 Result<bool> Statement::step() {
   sqlite3* connection = sqlite3_db_handle(statement_);
@@ -258,9 +256,7 @@ Result<void> Database::execute(std::string_view sql) {
 
 const std::string& Database::path() const { return connection_->path; }
 
-bool Database::in_transaction() const {
-  return sqlite3_get_autocommit(connection_->handle) == 0;
-}
+bool Database::in_transaction() const { return sqlite3_get_autocommit(connection_->handle) == 0; }
 
 void Database::deadline(std::chrono::steady_clock::time_point when) {
   connection_->deadline = when;
@@ -278,8 +274,8 @@ void Database::interrupt() { sqlite3_interrupt(connection_->handle); }
 
 Result<void> Database::checkpoint(int pages_max) {
   if (connection_->wal_pages < pages_max) return {};
-  const int code = sqlite3_wal_checkpoint_v2(connection_->handle, "main",
-                                             SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  const int code = sqlite3_wal_checkpoint_v2(connection_->handle, "main", SQLITE_CHECKPOINT_PASSIVE,
+                                             nullptr, nullptr);
   if (code != SQLITE_OK) return fail(error_of(connection_->handle, code, connection_->path));
   return {};
 }

@@ -77,8 +77,9 @@ TEST(Database, SaysWhatKindOfErrorItIs) {
 TEST(Database, EndsAtItsDeadline) {
   Database db = Database::open_memory().value();
   db.deadline(std::chrono::steady_clock::now());
-  Statement endless = db.prepare("with recursive n(i) as (select 1 union all select i + 1 from n)"
-                                 " select count(*) from n")
+  Statement endless = db.prepare(
+                            "with recursive n(i) as (select 1 union all select i + 1 from n)"
+                            " select count(*) from n")
                           .value();
   EXPECT_EQ(endless.step().error().kind, ErrorKind::cancelled);
 }

@@ -30,13 +30,25 @@ int counted_sync(int file) {
   return static_cast<int>(::syscall(SYS_fdatasync, file));
 }
 
-ssize_t scarce_write(int file, const void* bytes, std::size_t size) {
+ssize_t scarce_write(int file, const void* bytes, std::size_t size, off_t at) {
   if (writes_left == 0) {
     errno = ENOSPC;
     return -1;
   }
   if (writes_left > 0) --writes_left;
-  return ::write(file, bytes, size);
+  return ::pwrite(file, bytes, size, at);
+}
+
+// Also under the other name that SQLite may have been built to call; false when it uses neither.
+bool replace_writes(bool scarce) {
+  sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr);
+  const auto function = scarce ? reinterpret_cast<sqlite3_syscall_ptr>(scarce_write) : nullptr;
+  bool replaced = false;
+  for (const char* name : {"pwrite", "pwrite64"}) {
+    if (vfs->xGetSystemCall(vfs, name) == nullptr) continue;
+    replaced = vfs->xSetSystemCall(vfs, name, function) == SQLITE_OK || replaced;
+  }
+  return replaced;
 }
 
 }  // namespace
@@ -76,19 +88,43 @@ class FaultsTest : public testing::Test {
 TEST_F(FaultsTest, ACommitIsOneSyncAndApplyingIsNone) {
   open();
   ASSERT_TRUE(commit({.runs = {run_row(1)}}));  // the first one of a log also syncs its head
-  ASSERT_TRUE(store_->tenants().apply(local_, {}));
+  ASSERT_TRUE(commit({.records = {record(1, 1)}}));
+  ASSERT_TRUE(store_->tenants().apply(local_, {{.lsn = 1}}));
   Group thousand;
-  for (std::uint32_t n = 2; n <= 1000; ++n) thousand.records.push_back(record(1, n));
-  EXPECT_EQ(syncs_of([&] { return commit({.records = {record(1, 1)}}); }), 1);
+  for (std::uint32_t n = 3; n <= 1000; ++n) thousand.records.push_back(record(1, n));
+  EXPECT_EQ(syncs_of([&] { return commit({.records = {record(1, 2)}}); }), 1);
   EXPECT_EQ(syncs_of([&] { return commit(thousand); }), 1);
   EXPECT_EQ(syncs_of([&] { return commit(ended_run(2, 2)); }), 1);
-  EXPECT_EQ(syncs_of([&] {
-              return store_->tenants().apply(local_, {{.lsn = 1002}}).has_value();
-            }),
+  EXPECT_EQ(syncs_of([&] { return store_->tenants().apply(local_, {{.lsn = 1002}}).has_value(); }),
             0);
   EXPECT_GE(syncs_of([&] { return store_->tenants().file(local_, {2}).has_value(); }), 1);
   EXPECT_EQ(syncs_of([&] { return commit({.forget = {2}}); }), 1);
   EXPECT_GE(syncs_of([&] { return store_->artifacts().put(local_, "x").has_value(); }), 2);
+}
+
+TEST_F(FaultsTest, TheLogIsMovedIntoTheFileAndUsedAgain) {
+  open();
+  ASSERT_TRUE(commit({.runs = {run_row(1)}}));
+  constexpr std::uintmax_t kLogMax = std::uintmax_t{kWalPagesMax} * 8192;
+  std::uint32_t n = 0;
+  for (std::uintmax_t written = 0; written < 2 * kLogMax; written += 64u << 15) {
+    Group group;
+    for (int i = 0; i < 64; ++i)
+      group.records.push_back(record(1, ++n, std::string(1u << 15, 'x')));
+    ASSERT_TRUE(commit(group));
+  }
+  EXPECT_LT(std::filesystem::file_size(home_.journal() + "-wal"), kLogMax + kLogMax / 4);
+  EXPECT_GT(std::filesystem::file_size(home_.journal()), kLogMax);
+}
+
+TEST_F(FaultsTest, AFailedCheckpointIsAnError) {
+  Database db = Database::open(home_.folder() + "/db", Database::Mode::create).value();
+  ASSERT_TRUE(db.execute("pragma journal_mode=wal; create table t(a); insert into t values(1)"));
+  ASSERT_TRUE(db.checkpoint(1000));
+  sync_fails = true;
+  EXPECT_EQ(db.checkpoint(1).error().kind, ErrorKind::io);
+  sync_fails = false;
+  EXPECT_TRUE(db.checkpoint(1));
 }
 
 TEST_F(FaultsTest, AfterAFailedSyncNothingIsCommittedAnyMore) {
@@ -122,9 +158,7 @@ TEST_F(FaultsTest, AFilingThatWasNotSyncedLeavesTheJournalAsItWas) {
 
 // Whichever write finds the disk full, the group is refused whole and comes again as it was.
 TEST_F(FaultsTest, ADiskThatIsFullAtAnyWriteOnlyDelaysTheGroup) {
-  sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr);
-  const auto own = reinterpret_cast<sqlite3_syscall_ptr>(scarce_write);
-  ASSERT_EQ(vfs->xSetSystemCall(vfs, "write", own), SQLITE_OK);
+  ASSERT_TRUE(replace_writes(true));
   open();
   std::uint32_t n = 0;
   std::uint64_t lsn = 1;
@@ -147,7 +181,7 @@ TEST_F(FaultsTest, ADiskThatIsFullAtAnyWriteOnlyDelaysTheGroup) {
   }
   EXPECT_GT(refused, 5);
   EXPECT_LT(refused, 60);
-  ASSERT_EQ(vfs->xSetSystemCall(vfs, "write", nullptr), SQLITE_OK);
+  ASSERT_TRUE(replace_writes(false));
   open();
   EXPECT_THAT(store_->journal().records(local_, 1, 0).value(), SizeIs(n));
 }

@@ -284,8 +284,12 @@ TEST(Home, SpecsWithoutARunGoAtTheNextOpening) {
     Statement query = db.prepare("select count(*) from spec").value();
     return query.step().value() ? query.integer(0) : -1;
   };
-  ASSERT_TRUE(open_sqlite_store(home.path()).value()->journal().commit(
-      {.specs = {{"d9", "{}"}}, .runs = {run_row(2, "local", "ended")}, .forget = {2}}));
+  ASSERT_TRUE(
+      open_sqlite_store(home.path())
+          .value()
+          ->journal()
+          .commit(
+              {.specs = {{"d9", "{}"}}, .runs = {run_row(2, "local", "ended")}, .forget = {2}}));
   EXPECT_EQ(specs(), 2);
   ASSERT_TRUE(open_sqlite_store(home.path()));
   EXPECT_EQ(specs(), 0);
@@ -301,8 +305,8 @@ TEST(Home, AHundredTenantsTakeTurnsAtTheOpenFiles) {
     for (int i = 0; i < 100; ++i) {
       const Tenant tenant = Tenant::parse("t" + std::to_string(i)).value();
       ASSERT_TRUE(store->tenants().apply(
-          tenant, {{.lsn = lsn, .session = "s",
-                    .turn = {.number = static_cast<std::uint32_t>(lsn)}}}));
+          tenant,
+          {{.lsn = lsn, .session = "s", .turn = {.number = static_cast<std::uint32_t>(lsn)}}}));
     }
   }
   const auto open_files = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});

@@ -53,10 +53,11 @@ Result<Record> read_record(const Statement& row, const std::string& path) {
   record.at = integer();
   const Blob digest = row.blob(column++);
   if (!kind || (phase != "intent" && phase != "outcome") || digest.size() != sizeof(Digest)) {
-    return fail(ErrorKind::invalid,
-                fmt::format("{}: record {} of run {} is damaged: kind \"{}\", phase \"{}\", {} bytes "
-                            "of digest; restore the file from a backup",
-                            path, record.n, record.run, kind_name, phase, digest.size()));
+    return fail(
+        ErrorKind::invalid,
+        fmt::format("{}: record {} of run {} is damaged: kind \"{}\", phase \"{}\", {} bytes "
+                    "of digest; restore the file from a backup",
+                    path, record.n, record.run, kind_name, phase, digest.size()));
   }
   record.kind = *kind;
   record.phase = phase == "intent" ? Phase::intent : Phase::outcome;
@@ -107,7 +108,9 @@ struct SqliteJournal::Writer {
 };
 
 Result<void> SqliteJournal::Writer::prepare() {
-  Result<void> set = db.execute("pragma synchronous=full; pragma wal_autocheckpoint=0");
+  // Runs that end together lie interleaved: forgetting them touches each of their pages many
+  // times, and SQLite's default of 2 MB would write and read them again in between.
+  Result<void> set = db.execute("pragma synchronous=full; pragma cache_size=-32768");
   if (!set) return set;
   Preparer prepared(db);
   put_run = prepared(fmt::format(
@@ -181,8 +184,7 @@ Result<void> SqliteJournal::Writer::write_records(const Group& group) {
 
 Result<void> SqliteJournal::Writer::write_inbox(const Group& group) {
   for (const InboxRow& row : group.inbox) {
-    Result<void> done =
-        put_inbox.bind(row.id, row.tenant, row.session, row.run, row.body).run();
+    Result<void> done = put_inbox.bind(row.id, row.tenant, row.session, row.run, row.body).run();
     if (!done) return done;
   }
   for (const InboxDone& row : group.inbox_done) {
@@ -237,21 +239,26 @@ struct SqliteJournal::Reader {
 
 Result<void> SqliteJournal::Reader::prepare() {
   Preparer prepared(db);
-  const std::string run = fmt::format(
-      "select {}, (select coalesce(max(n), 0) from record where run = run.id) from run", kRunColumns);
+  const std::string run =
+      fmt::format("select {}, (select coalesce(max(n), 0) from record where run = run.id) from run",
+                  kRunColumns);
   runs = prepared(run + " order by id");
   run_by_id = prepared(run + " where id=?1 and tenant=?2");
   run_by_uid = prepared(run + " where uid=?1 and tenant=?2");
-  records = prepared(fmt::format("select {} from record where run=?1 and"
-                                 " exists(select 1 from run where id=?1 and tenant=?2)"
-                                 " order by n desc",
-                                 kRecordColumns));
-  waits = prepared("select run, path, step, call, kind, key, due, body from wait"
-                   " order by run, path, step, call");
-  inbox = prepared("select id, tenant, session, run, body, consumed_lsn from inbox"
-                   " where consumed_lsn = 0 order by rowid");
-  spec = prepared("select body from spec where digest=?1 and"
-                  " exists(select 1 from run where spec=?1 and tenant=?2)");
+  records =
+      prepared(fmt::format("select {} from record where run=?1 and"
+                           " exists(select 1 from run where id=?1 and tenant=?2)"
+                           " order by n desc",
+                           kRecordColumns));
+  waits = prepared(
+      "select run, path, step, call, kind, key, due, body from wait"
+      " order by run, path, step, call");
+  inbox = prepared(
+      "select id, tenant, session, run, body, consumed_lsn from inbox"
+      " where consumed_lsn = 0 order by rowid");
+  spec = prepared(
+      "select body from spec where digest=?1 and"
+      " exists(select 1 from run where spec=?1 and tenant=?2)");
   position = prepared("select next_lsn, last_run, (select max(lsn) from record) from position");
   return prepared.result();
 }
@@ -308,9 +315,10 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const std::string& pa
   const auto lsn_max = static_cast<std::uint64_t>(reader->position.integer(2));
   reader->position.reset();
   if (!*position || lsn_max >= next_lsn) {
-    return fail(ErrorKind::invalid, fmt::format("{} is damaged: it holds record {}, but gives out {} "
-                                                "next; restore it from a backup",
-                                                path, lsn_max, next_lsn));
+    return fail(ErrorKind::invalid,
+                fmt::format("{} is damaged: it holds record {}, but gives out {} "
+                            "next; restore it from a backup",
+                            path, lsn_max, next_lsn));
   }
   std::unique_ptr<Writer> writer;
   if (access == Access::own) {

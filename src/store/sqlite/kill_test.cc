@@ -28,7 +28,6 @@ void work(const std::string& home, int report, Acknowledge acknowledge) {
   if (!opened) return;
   Store& store = **opened;
   const Tenant local;
-  // What was left behind by the one before: applied again, filed, forgotten.
   std::uint64_t lsn = 0;
   const auto commit = [&](Group group) {
     const auto told = [&](std::uint64_t number) {
@@ -43,6 +42,7 @@ void work(const std::string& home, int report, Acknowledge acknowledge) {
   RunId run = store.last_run_id().value_or(0);
   lsn = store.journal().commit({}).value_or(1) - 1;
   for (;;) {
+    // Also what the process before left behind: carried on, or applied, filed and forgotten again.
     for (const RunRow& row : store.journal().runs().value()) {
       const auto records = store.journal().records(local, row.id, 0).value();
       for (std::uint32_t n = row.n + 1; n <= kRecords; ++n) {
@@ -105,7 +105,7 @@ int losses(Acknowledge acknowledge, int kills, std::uint64_t* committed) {
   int lost = 0;
   std::uint64_t last = 0;
   for (int i = 0; i < kills; ++i) {
-    const std::uint32_t micros = random() % 30'000;
+    const std::uint32_t micros = random() % 20'000;
     last = std::max(last, run_and_kill(home.path(), micros, acknowledge));
     const auto store = open_sqlite_store(home.path()).value();
     const std::map<std::uint64_t, Record> records = everything(*store);
@@ -128,7 +128,7 @@ TEST(Kill, NoAcknowledgedRecordIsLost) {
 // Teeth: a store that said so before it was true would be found out.
 TEST(Kill, AnEarlyAcknowledgementIsNoticed) {
   std::uint64_t committed = 0;
-  EXPECT_GT(losses(Acknowledge::too_early, kKills, &committed), 0);
+  EXPECT_GT(losses(Acknowledge::too_early, kKills / 2, &committed), 0);
 }
 
 }  // namespace

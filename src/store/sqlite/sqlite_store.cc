@@ -78,9 +78,9 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& home) {
 Result<std::unique_ptr<Store>> open_sqlite_store_read_only(const std::string& home) {
   const std::string path = home + "/journal.db";
   if (!file_exists(path)) {
-    return fail(ErrorKind::not_found,
-                fmt::format("there is no Ragent home at {}: no {}; `ragent run` makes one", home,
-                            path));
+    return fail(
+        ErrorKind::not_found,
+        fmt::format("there is no Ragent home at {}: no {}; `ragent run` makes one", home, path));
   }
   Result<std::unique_ptr<SqliteJournal>> journal = SqliteJournal::open(path, Access::read);
   if (!journal) return fail(std::move(journal.error()));

@@ -73,8 +73,7 @@ template <class Write>
 Result<void> SqliteTenants::File::commit(bool synced, Write write) {
   if (failed) return fail(*failed);
   // In WAL mode `normal` writes the log and syncs nothing; a `full` commit syncs the whole log.
-  Result<void> done =
-      db.execute(synced ? "pragma synchronous=full" : "pragma synchronous=normal");
+  Result<void> done = db.execute(synced ? "pragma synchronous=full" : "pragma synchronous=normal");
   if (done) {
     Result<Transaction> transaction = Transaction::begin(db);
     if (!transaction) return fail(std::move(transaction.error()));
@@ -113,8 +112,7 @@ Result<std::shared_ptr<SqliteTenants::File>> SqliteTenants::open(const Tenant& t
   const std::string path = fmt::format("{}/{}.db", folder_, tenant.id());
   if (!file_exists(path)) {
     if (missing == Missing::leave) return nullptr;
-    Result<void> made =
-        create_file(path, std::string(kRunTable).append(kSchema), journal_.home());
+    Result<void> made = create_file(path, std::string(kRunTable).append(kSchema), journal_.home());
     if (!made) return fail(std::move(made.error()));
   }
   Result<Database> db = open_file(path, access_);
@@ -270,9 +268,10 @@ Result<FiledRun> SqliteTenants::run(const Tenant& tenant, const std::string& uid
   if (!file) return fail(std::move(file.error()));
   if (!*file) return fail(std::move(none));
   const std::lock_guard lock((*file)->mutex);
-  Result<Statement> query = (*file)->db.prepare(fmt::format(
-      "select {}, n, records, (select body from spec where digest = run.spec) from run where uid=?1",
-      kRunColumns));
+  Result<Statement> query =
+      (*file)->db.prepare(fmt::format("select {}, n, records, (select body from spec where digest "
+                                      "= run.spec) from run where uid=?1",
+                                      kRunColumns));
   if (!query) return fail(std::move(query.error()));
   Result<bool> row = query->bind(uid).step();
   if (!row) return fail(std::move(row.error()));
@@ -280,8 +279,8 @@ Result<FiledRun> SqliteTenants::run(const Tenant& tenant, const std::string& uid
   FiledRun found{.row = read_run(*query), .spec = std::string(query->text(17))};
   Result<std::vector<Record>> records = decode_records(text_of(query->blob(16)));
   if (!records) {
-    return fail(within(fmt::format("{}, run {}", (*file)->db.path(), uid),
-                       std::move(records.error())));
+    return fail(
+        within(fmt::format("{}, run {}", (*file)->db.path(), uid), std::move(records.error())));
   }
   found.records = std::move(*records);
   for (Record& record : found.records) record.run = found.row.id;
