@@ -44,6 +44,10 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
+std::string_view without(std::string_view text, std::string_view prefix) {
+  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+}
+
 class AgentReader {
  public:
   AgentReader(std::string file, const ToolReader& tools) : file_(std::move(file)), tools_(tools) {}
@@ -225,7 +229,11 @@ void AgentReader::read_tool(const std::string& name, const Toml& table) {
   if (bound) {
     agent_.tools.push_back(std::move(*bound));
   } else {
-    reader.fail_at(tool.kind == ToolSpec::Kind::sql ? "sql" : "exec", bound.error().message);
+    // The binder begins with the tool and, mostly, the key: here these stand before it anyway.
+    std::string_view message = without(bound.error().message, "tool " + name + ": ");
+    std::string_view key = tool.kind == ToolSpec::Kind::sql ? "sql" : "exec";
+    if (message.starts_with("query: ")) key = "query";
+    reader.fail_at(key, std::string(without(message, std::string(key) + ": ")));
     failed(reader);
   }
 }
@@ -274,7 +282,8 @@ void AgentReader::read_arguments(TableReader& reader, ToolSpec& tool) {
     }
     pairs.emplace_back(member.key, *shorthand);
     if (Result<ArgumentsRead> alone = tools_.arguments({pairs.back()}); !alone) {
-      return reader.fail_at_line(member.line, "args." + member.key, alone.error().message);
+      std::string_view message = without(alone.error().message, "argument " + member.key + ": ");
+      return reader.fail_at_line(member.line, "args." + member.key, std::string(message));
     }
   }
   Result<ArgumentsRead> read = tools_.arguments(pairs);
