@@ -37,16 +37,16 @@ AgentSpec example_spec() {
 }
 
 TEST(Render, PutsEveryPartOnItsLine) {
-  EXPECT_EQ(render(example_spec().profile, {}),
+  EXPECT_EQ(render(example_spec().profile),
             "You are a gentle travel assistant.\nSay what things cost.\nTone: warm.\n"
             "Answer in German.\nGoal: A booked trip.\nNever invent prices.");
 }
 
 TEST(Render, LeavesOutWhatIsNotThere) {
-  EXPECT_EQ(render({.name = "clerk", .instructions = "Answer in one sentence."}, {}),
+  EXPECT_EQ(render({.name = "clerk", .instructions = "Answer in one sentence."}),
             "Answer in one sentence.");
-  EXPECT_EQ(render({.name = "clerk"}, {}), "You are clerk.");
-  EXPECT_EQ(render({}, {}), "");
+  EXPECT_EQ(render({.name = "clerk"}), "You are clerk.");
+  EXPECT_EQ(render({}), "");
 }
 
 TEST(Render, ExamplesAreStableTurnsWithMatchingIds) {

@@ -19,7 +19,7 @@ void add_message(std::vector<Message>& out, Role role, Part part) {
 
 }  // namespace
 
-std::string render(const Profile& profile, const std::vector<ToolSpec>&) {
+std::string render(const Profile& profile) {
   std::string out;
   if (!profile.role.empty()) {
     add_line(out, fmt::format("You are {}.", profile.role));

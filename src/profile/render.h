@@ -14,7 +14,7 @@ namespace ragent {
 
 // Who the agent is, what it is told, what it wants, what it must or must never do: a line each,
 // short because a weak model pays for every word.
-std::string render(const Profile& profile, const std::vector<ToolSpec>& tools);
+std::string render(const Profile& profile);
 
 // The examples as turns that look as if they had happened: user, call, observation, …, answer.
 // All are `stable`.

@@ -140,7 +140,7 @@ Task<Transcript> Branch::open(Input input) {
     co_await live();
     std::uint32_t window = limits::kHistoryTurnsMax;
     body = Json::object(
-        {{"system", render(spec.profile, spec.tools)},
+        {{"system", render(spec.profile)},
          {"date", spec.tools.empty() ? "" : date_line(run_.now_ms())},
          {"head", run_.head_},
          {"history_from", run_.head_ > window ? run_.head_ - window + 1 : 1}});
