@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kShownBytesMax = 300;
 constexpr std::size_t kEnvironmentBytesMax = 4u << 20;
+constexpr int kReapPassesMax = 8;
+constexpr int kReapWaitMs = 1000;  // for one to end, once killed
 constexpr std::string_view kWorkspaceVariable = "RAGENT_WORKSPACE=";
 
 std::string environment(const char* name, const char* fallback) {
@@ -180,6 +183,31 @@ std::string variable_of(const std::string& process, std::string_view prefix) {
   return {};
 }
 
+// Kills the processes whose workspace is inside `root` and waits for their end. They are recognised
+// by their environment, which survives `setsid` and the reuse of process ids; the descriptor pins a
+// process between looking and killing.
+std::size_t kill_marked(const std::string& root) {
+  std::vector<FileDescriptor> killed;
+  std::error_code error;
+  fs::directory_iterator entry("/proc", error);
+  for (; !error && entry != fs::end(entry); entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (name.find_first_not_of("0123456789") != name.npos) continue;
+    auto pid = static_cast<pid_t>(std::strtol(name.c_str(), nullptr, 10));
+    if (pid == ::getpid()) continue;
+    FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!process) continue;
+    if (!variable_of(entry->path().string(), kWorkspaceVariable).starts_with(root)) continue;
+    long sent = ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+    if (sent == 0) killed.push_back(std::move(process));
+  }
+  for (const FileDescriptor& process : killed) {
+    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+    ::poll(&ended, 1, kReapWaitMs);
+  }
+  return killed.size();
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> split_command(std::string_view command) {
@@ -229,23 +257,15 @@ Result<std::shared_ptr<ToolBody>> exec_body(const ToolSpec& spec, const std::str
   return std::make_shared<ExecBody>(root.string(), std::move(*argv), std::move(query));
 }
 
-// Programs are recognised by the workspace in their environment: that survives `setsid` and the
-// reuse of process ids. The descriptor pins the process between looking and killing.
 std::size_t reap_stale(const std::string& home) {
   std::error_code error;
   std::string root = fs::weakly_canonical(home, error).string() + "/";
   std::size_t killed = 0;
-  fs::directory_iterator entry("/proc", error);
-  for (; !error && entry != fs::end(entry); entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (name.find_first_not_of("0123456789") != name.npos) continue;
-    auto pid = static_cast<pid_t>(std::strtol(name.c_str(), nullptr, 10));
-    if (pid == ::getpid()) continue;
-    FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!process) continue;
-    if (!variable_of(entry->path().string(), kWorkspaceVariable).starts_with(root)) continue;
-    long sent = ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
-    if (sent == 0) ++killed;
+  // Again while there were any: one may have forked meanwhile.
+  for (int pass = 0; pass < kReapPassesMax; ++pass) {
+    std::size_t now = kill_marked(root);
+    killed += now;
+    if (now == 0) break;
   }
   return killed;
 }

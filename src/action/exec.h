@@ -2,8 +2,8 @@
 //
 //   Result<std::shared_ptr<ToolBody>> body = exec_body(spec, "agents/travel");   // exec = "./book"
 //
-// Outcomes: exit 0 with JSON is the result; exit 0 with {"error": …} is Error{rejected}, certainly
-// not done; any other exit, signal, time-out or output is another Error: nobody can tell. A program
+// Outcomes: exit 0 with JSON is the result; exit 0 with {"error": …} is Error{rejected}: not
+// done; any other exit, signal, time-out or output is another Error: nobody can tell. A program
 // sees PATH, HOME, LANG and RAGENT_KEY, RAGENT_NOT_AFTER (milliseconds since 1970; it is killed
 // then), RAGENT_AGENT_DIR, RAGENT_WORKSPACE (its working directory), RAGENT_TENANT, RAGENT_SESSION,
 // RAGENT_RUN. Bodies live on the shard; the functions may block: any thread.

@@ -25,6 +25,7 @@ constexpr std::string_view kKeywords[] = {
     "examples",  "$schema"};
 
 std::string shown(const Json& json) {
+  if (json.is_null()) return "null";
   return fmt::format("{} {}", json.type_name(), printable(json.dump(), kShownBytesMax));
 }
 

@@ -38,7 +38,8 @@ TEST(Validate, SaysWhatAModelCanActOn) {
       R"("additionalProperties":false})";
   EXPECT_THAT(check(schema, R"({"frm":"Prague","date":"2026-02-30","seats":"2","class":"econmy"})"),
               ElementsAre("from: is required and missing",
-                          "frm: is unknown (did you mean \"from\"?); known: from, date, seats, class",
+                          "frm: is unknown (did you mean \"from\"?); known: from, date, seats, "
+                          "class",
                           "date: expected a date of the calendar as YYYY-MM-DD, got string "
                           "\"2026-02-30\"",
                           "seats: expected integer, got string \"2\"",
@@ -48,14 +49,14 @@ TEST(Validate, SaysWhatAModelCanActOn) {
               ElementsAre("from: expected at least 1 characters, got 0",
                           "seats: expected at most 9, got 10"));
   EXPECT_THAT(check(schema, R"({"from":"x","date":"2026-01-01","seats":null})"),
-              ElementsAre("seats: expected integer, got null null; leave it out when there is none"));
+              ElementsAre("seats: expected integer, got null; leave it out when there is none"));
   EXPECT_THAT(check(schema, "[]"), ElementsAre("expected object, got array []"));
   EXPECT_THAT(check(R"({"items":{"type":"number"},"minItems":3,"maxItems":1})", R"([1,"x"])"),
               ElementsAre("expected at least 3 items, got 2", "expected at most 1 items, got 2",
                           "[1]: expected number, got string \"x\""));
   EXPECT_THAT(check(R"({"anyOf":[{"type":"string"},{"type":"array"}]})", "1"),
-              ElementsAre("fits none of 2 forms: expected string, got integer 1; or expected array, "
-                          "got integer 1"));
+              ElementsAre("fits none of 2 forms: expected string, got integer 1; or expected "
+                          "array, got integer 1"));
   EXPECT_THAT(check(R"({"const":3})", "4"), ElementsAre("expected 3, got integer 4"));
   EXPECT_THAT(check(R"({"additionalProperties":{"type":"number"}})", R"({"a":1,"b":true})"),
               ElementsAre("b: expected number, got boolean true"));

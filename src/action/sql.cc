@@ -332,13 +332,14 @@ Result<Json> SqlData::query(const std::string& sql, const Json& arguments,
     }
     Json::Object object;
     for (int column = 0; column < statement->columns(); ++column) {
+      if (statement->type(column) == Statement::Type::text) bytes += statement->text(column).size();
+      if (bytes > limits::kToolOutputBytesMax) {
+        return fail(ErrorKind::invalid,
+                    fmt::format("the query has more than {} bytes of text; ask for less",
+                                limits::kToolOutputBytesMax));
+      }
       object.push_back({std::string(statement->column_name(column)),
                         column_value(*statement, column)});
-      if (object.back().value.string()) bytes += object.back().value.string()->size();
-    }
-    if (bytes > limits::kToolOutputBytesMax) {
-      return fail(ErrorKind::invalid, fmt::format("the query has more than {} bytes; ask for less",
-                                                  limits::kToolOutputBytesMax));
     }
     rows.push_back(std::move(object));
   }

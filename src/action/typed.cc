@@ -170,6 +170,7 @@ Json schema_at(const Shape& shape, std::size_t depth) {
 }
 
 std::string shown(const Json& json) {
+  if (json.is_null()) return "null";
   return fmt::format("{} {}", json.type_name(), printable(json.dump(), kShownBytesMax));
 }
 

@@ -288,7 +288,6 @@ TEST(NativeTool, OutlivesATaskThatIsDropped) {
   {
     Tool slow = tool("slow", "", [&](ToolContext& context) {
       started = true;
-      context.host.loop().post([] {});  // has it look at `started`
       dropped.get_future().wait();
       key = context.key;
     });
