@@ -62,7 +62,7 @@ class AsioLoop final : public Loop {
     } else {
       asio::posix::stream_descriptor stream(context_);
       boost::system::error_code failed;
-      stream.assign(fd, failed);
+      static_cast<void>(stream.assign(fd, failed));
       if (failed) {  // a regular file cannot be waited for: it is always ready
         post([callback] { call(*callback); });
         return std::make_unique<AsioWatch>(nullptr, std::move(callback));

@@ -109,7 +109,7 @@ struct Writer {
   void line(int depth) {
     if (indent < 0) return;
     out += '\n';
-    out.append(static_cast<std::size_t>(indent * depth), ' ');
+    out.append(static_cast<std::size_t>(indent) * static_cast<std::size_t>(depth), ' ');
   }
   template <class Items, class Item>
   void sequence(const Items& items, char open, char close, int depth, Item write_item) {

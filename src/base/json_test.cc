@@ -23,9 +23,8 @@ Json parsed(std::string_view text) {
 }
 
 TEST(Json, ReadsAndWritesEveryType) {
-  const std::string text =
-      R"({"n":null,"t":true,"f":false,"i":-42,"d":0.5,"s":"a\"\\\n\u0001é😀",)"
-      R"("a":[1,[],{}],"o":{"z":1,"a":2}})";
+  const std::string text = R"({"n":null,"t":true,"f":false,"i":-42,"d":0.5,"s":"a\"\\\n\u0001é😀",)"
+                           R"("a":[1,[],{}],"o":{"z":1,"a":2}})";
   EXPECT_EQ(parsed(text).dump(), text);
   EXPECT_EQ(parsed(R"("\u00e9\ud83d\ude00\/")").dump(), "\"é😀/\"");
   EXPECT_EQ(parsed(" [ 1 , 2 ] ").dump(), "[1,2]");
@@ -235,39 +234,37 @@ void check_case(std::string_view name, std::string_view text) {
   }
 }
 
-TEST(JsonTestSuite, Files) {
-  const char* data = std::getenv("RAGENT_TEST_DATA");
-  const std::string folder = std::string(data ? data : "") + "/json_test_suite/test_parsing";
-  if (!data || !std::filesystem::exists(folder)) {
-    GTEST_SKIP() << "RAGENT_TEST_DATA names no folder with json_test_suite";
-  }
+// Both forms of the suite that may be at hand; each answers how many cases it checked.
+int check_files(const std::string& folder) {
   int count = 0;
-  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+  std::error_code absent;
+  for (const auto& file : std::filesystem::directory_iterator(folder, absent)) {
     const Result<std::string> text = read_file(file.path(), 1 << 20);
-    ASSERT_TRUE(text);
-    check_case(file.path().filename().string(), *text);
+    EXPECT_TRUE(text) << text.error().message;
+    if (text) check_case(file.path().filename().string(), *text);
     ++count;
   }
-  EXPECT_EQ(count, 318);
+  return count;
+}
+int check_package(const std::string& path) {
+  const Result<std::string> script = read_file(path, 1 << 20);
+  if (!script) return 0;
+  const Result<Json> cases = parse_json(std::string_view(*script).substr(script->find('[')));
+  EXPECT_TRUE(cases && cases->is_array()) << path;
+  if (!cases || !cases->is_array()) return 0;
+  for (const Json& one : *cases->array()) check_case(one.text("name"), one.text("input"));
+  return static_cast<int>(cases->size());
 }
 
-TEST(JsonTestSuite, Package) {
+TEST(JsonTestSuite, MandatoryCases) {
+  const char* data = std::getenv("RAGENT_TEST_DATA");
   const char* cache = std::getenv("RAGENT_CACHE");
   const char* home = std::getenv("HOME");
   const std::string folder = cache ? cache : std::string(home ? home : "") + "/.cache/ragent";
-  const std::string path = folder + "/src/json-test-suite/data/parsing.js";
-  Result<std::string> script = read_file(path, 1 << 20);
-  if (!script) GTEST_SKIP() << "run scripts/setup for the suite: " << script.error().message;
-  const Result<Json> cases = parse_json(std::string_view(*script).substr(script->find('[')));
-  ASSERT_TRUE(cases) << cases.error().message;
-  ASSERT_TRUE(cases->is_array());
-  int mandatory = 0;
-  for (const Json& one : *cases->array()) {
-    const std::string name = one.text("name");
-    check_case(name, one.text("input"));
-    mandatory += name.starts_with("i_") ? 0 : 1;
-  }
-  EXPECT_GT(mandatory, 250);
+  const int files = data ? check_files(std::string(data) + "/json_test_suite/test_parsing") : 0;
+  const int cases = check_package(folder + "/src/json-test-suite/data/parsing.js");
+  if (files + cases == 0) GTEST_SKIP() << "no JSONTestSuite in " << folder << ": run scripts/setup";
+  EXPECT_GE(std::max(files, cases), 300);
 }
 
 }  // namespace

@@ -22,6 +22,9 @@ class SimulatedLoop final : public Loop {
   WallPoint wall() const override;  // 2026-01-01 plus the virtual time plus the offset
   std::unique_ptr<Watch> watch(int fd, Readiness readiness, Function function) override;
 
+  // Before anything is made with it: it continues the time of another loop, as a process after a
+  // crash does.
+  void set_now(TimePoint now) { now_ = now; }
   void set_wall_offset(std::chrono::milliseconds offset) { wall_offset_ = offset; }
   // A hash of every choice so far and the virtual time of each: two equal traces, one schedule.
   std::uint64_t trace() const { return trace_; }
