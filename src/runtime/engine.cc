@@ -67,7 +67,7 @@ Result<void> EngineCore::open_now() {
   writer_pool_ = world_.pool(first, 1, 1024);
   store_pool_ = world_.pool(first, limits::kStoreThreads, limits::kPoolQueueMax);
   blocking_pool_ = world_.pool(first, limits::kBlockingThreads, limits::kPoolQueueMax);
-  writer_ = std::make_unique<Writer>(store_->journal(), *writer_pool_, first,
+  writer_ = std::make_unique<JournalWriter>(store_->journal(), *writer_pool_, first,
                                      [this](Error error) { failed(std::move(error)); });
   filer_ = std::make_unique<Filer>(first, *store_pool_, *store_, *writer_, log_);
   for (auto& loop : loops_) {

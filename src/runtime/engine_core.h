@@ -58,7 +58,7 @@ class EngineCore {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Random> ids_;
   std::atomic<RunId> run_id_last_ = 0;
-  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<JournalWriter> writer_;
   std::unique_ptr<Filer> filer_;
   std::unique_ptr<Pool> writer_pool_;
   std::unique_ptr<Pool> store_pool_;

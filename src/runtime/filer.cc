@@ -7,7 +7,7 @@
 
 namespace ragent {
 
-Filer::Filer(Loop& loop, Pool& pool, Store& store, Writer& writer, Logger log)
+Filer::Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log)
     : loop_(loop), pool_(pool), store_(store), writer_(writer), log_(std::move(log)),
       scope_(loop) {}
 

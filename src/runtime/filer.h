@@ -12,7 +12,7 @@ namespace ragent {
 
 class Filer {
  public:
-  Filer(Loop& loop, Pool& pool, Store& store, Writer& writer, Logger log);
+  Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log);
 
   // From any shard's thread; `done` runs on `shard_loop` once the turn can be read.
   void finished(Tenant tenant, Applied item, RunId run, Loop& shard_loop, Function done);
@@ -32,7 +32,7 @@ class Filer {
   Loop& loop_;
   Pool& pool_;
   Store& store_;
-  Writer& writer_;
+  JournalWriter& writer_;
   Logger log_;
   std::vector<Item> queue_ = {};
   bool working_ = false;

@@ -18,7 +18,7 @@ namespace ragent {
 struct ShardParts {
   const EngineOptions& options;
   Store& store;
-  Writer& writer;
+  JournalWriter& writer;
   Filer& filer;
   Pool& store_pool;
   Pool& blocking_pool;

@@ -6,11 +6,11 @@
 
 namespace ragent {
 
-Writer::Writer(Journal& journal, Pool& pool, Loop& retry_loop,
+JournalWriter::JournalWriter(Journal& journal, Pool& pool, Loop& retry_loop,
                std::move_only_function<void(Error)> failed)
     : journal_(journal), pool_(pool), retry_loop_(retry_loop), failed_(std::move(failed)) {}
 
-void Writer::submit(Group group, Loop& loop, Committed committed) {
+void JournalWriter::submit(Group group, Loop& loop, Committed committed) {
   {
     std::lock_guard lock(mutex_);
     if (broken_) return;
@@ -21,13 +21,13 @@ void Writer::submit(Group group, Loop& loop, Committed committed) {
   (void)pool_.run([this] { pump(); });  // its queue holds one: the pump
 }
 
-bool Writer::idle() const {
+bool JournalWriter::idle() const {
   std::lock_guard lock(mutex_);
   return broken_ || (!busy_ && waiting_.empty());
 }
 
 // What waits becomes one group; false: nothing waits.
-bool Writer::take() {
+bool JournalWriter::take() {
   std::lock_guard lock(mutex_);
   auto end = waiting_.begin();
   while (end != waiting_.end() && group_.records.size() < limits::kGroupRecordsMax) {
@@ -40,7 +40,7 @@ bool Writer::take() {
   return busy_;
 }
 
-void Writer::pump() {
+void JournalWriter::pump() {
   while (!taken_.empty() || take()) {
     Result<std::uint64_t> lsn = journal_.commit(group_);
     if (!lsn && lsn.error().kind == ErrorKind::unavailable) return retry();
@@ -57,7 +57,7 @@ void Writer::pump() {
   }
 }
 
-void Writer::stop(Error error) {
+void JournalWriter::stop(Error error) {
   {
     std::lock_guard lock(mutex_);
     broken_ = true;
@@ -66,11 +66,11 @@ void Writer::stop(Error error) {
   retry_loop_.post([this, error = std::move(error)]() mutable { failed_(std::move(error)); });
 }
 
-void Writer::retry() {
+void JournalWriter::retry() {
   back_off_ = back_off_.count() == 0 ? limits::kStoreRetryFirst
                                      : std::min(back_off_ * 2, limits::kStoreRetryMax);
   retry_loop_.post([this, wait = back_off_] {
-    auto again = [](Writer& writer, std::chrono::milliseconds pause) -> Task<void> {
+    auto again = [](JournalWriter& writer, std::chrono::milliseconds pause) -> Task<void> {
       co_await writer.retry_loop_.sleep(pause);
       (void)writer.pool_.run([&writer] { writer.pump(); });
     };

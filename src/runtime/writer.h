@@ -1,4 +1,4 @@
-// Writer: group commit. Shards hand over what a turn brought; whatever is there when the last
+// JournalWriter: group commit. Shards hand over what a turn brought; whatever is there when the last
 // commit ends goes into the next one. Owned by the engine; submit() from any shard's thread.
 //
 //   writer.submit(std::move(group), loop, [](Result<std::uint64_t> lsn) { … });   // when durable
@@ -15,16 +15,16 @@
 
 namespace ragent {
 
-class Writer {
+class JournalWriter {
  public:
   // `committed` runs on the submitter's loop with the lsn of its first record.
   using Committed = std::move_only_function<void(std::uint64_t lsn)>;
 
   // `retry_loop` waits between attempts on a full disk; `failed` is called once, on its thread.
-  Writer(Journal& journal, Pool& pool, Loop& retry_loop,
+  JournalWriter(Journal& journal, Pool& pool, Loop& retry_loop,
          std::move_only_function<void(Error)> failed);
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
+  JournalWriter(const JournalWriter&) = delete;
+  JournalWriter& operator=(const JournalWriter&) = delete;
 
   void submit(Group group, Loop& loop, Committed committed);
   bool idle() const;  // nothing waits to be written
