@@ -23,6 +23,7 @@ Begin
   check AGENT           load an agent and say what it can do
   run AGENT TASK        carry out a task
   doctor                look for what is missing on this machine
+  help COMMAND          more about one of these
 
 Look
   runs                  what ran here, newest first
@@ -35,7 +36,7 @@ Decide
   cancel RUN            stop a run at its next step
 
 AGENT is a folder, an agent.toml, or a name in ./agents. RUN is the beginning of a run's id.
-`ragent help COMMAND` says more. `ragent --version` names this version.
+`ragent --version` names this version.
 )";
 
 constexpr Help kHelps[] = {

@@ -2,6 +2,7 @@
 
 #include <base/text.h>
 #include <embedded/embedded.h>
+#include <model/scripted.h>
 #include <runtime/view.h>
 
 #include <algorithm>
@@ -15,6 +16,14 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kAgentFile = "agent.toml";
 constexpr std::string_view kAgentsFolder = "agents";
+constexpr std::string_view kScripted = "scripted:";  // of a model's name; a file follows
+
+Result<std::unique_ptr<Model>> open_scripted(const std::string& name, Loop& loop) {
+  if (!name.starts_with(kScripted)) return nullptr;
+  Result<Script> script = load_script(name.substr(kScripted.size()));
+  if (!script) return fail(std::move(script.error()));
+  return make_scripted_model(loop, std::move(*script));
+}
 
 }  // namespace
 
@@ -71,6 +80,7 @@ EngineOptions engine_options(const Args& args) {
   EngineOptions options;
   options.home = args.home;
   options.resume = false;
+  options.models.emplace_back(open_scripted);
   return embedded(std::move(options));
 }
 
