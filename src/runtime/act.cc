@@ -123,7 +123,8 @@ Task<CallRecords> Branch::read_call(const CallPlan& plan) {
   co_return known;
 }
 
-// What every outcome does to the branch, whether it was recorded now or before.
+// What every outcome does to the branch, whether it was recorded now or before: so the time it
+// took is that of the last recorded outcome, never measured again.
 void Branch::observe(const ToolCall& call, const Observation& seen, std::int64_t ms) {
   if (seen.status != Status::refused) --budget_.steps;
   budget_.time -= std::chrono::milliseconds(ms);
@@ -132,8 +133,9 @@ void Branch::observe(const ToolCall& call, const Observation& seen, std::int64_t
   }
 }
 
-Observation Branch::record_outcome(const CallPlan& plan, Observation seen, std::uint32_t attempt,
+Observation Branch::record_outcome(CallPlan& plan, Observation seen, std::uint32_t attempt,
                                    std::int64_t ms) {
+  plan.ms = ms;
   append(record(plan.step, RecordKind::act, Phase::outcome, act_body(plan.call, seen, ms),
                 attempt, plan.index));
   return seen;
@@ -142,7 +144,7 @@ Observation Branch::record_outcome(const CallPlan& plan, Observation seen, std::
 Task<Observation> Branch::perform(CallPlan plan) {
   CallRecords known = co_await read_call(plan);
   Observation seen;
-  std::int64_t ms = known.ms;
+  plan.ms = known.ms;
   if (known.resolved) {
     seen = *known.resolved;
   } else if (known.outcome && known.outcome->status != Status::unknown) {
@@ -150,7 +152,6 @@ Task<Observation> Branch::perform(CallPlan plan) {
   } else {
     const Tool* tool = run_.binding_->find(plan.call.tool);
     // An effect that an earlier process began is this branch's to settle.
-    TimePoint began = run_.loop().now();
     bool effect = tool && tool->spec.effect != Effect::read;
     {
       std::optional<AttemptListed> earlier;
@@ -168,9 +169,8 @@ Task<Observation> Branch::perform(CallPlan plan) {
     } else {
       seen = co_await perform_effect(plan, *tool, known);
     }
-    ms = since(run_.loop(), began);
   }
-  observe(plan.call, seen, ms);
+  observe(plan.call, seen, plan.ms);
   co_return seen;
 }
 
@@ -210,7 +210,7 @@ Verdict Branch::verdict(const CallPlan& plan) const {
                         .speculative = speculative_});
 }
 
-Task<Observation> Branch::perform_read(const CallPlan& plan, const Tool& tool) {
+Task<Observation> Branch::perform_read(CallPlan& plan, const Tool& tool) {
   TimePoint began = run_.loop().now();
   std::chrono::milliseconds time = run_.time_of(tool.spec);
   ToolContext context =
@@ -228,7 +228,7 @@ Task<Observation> Branch::perform_read(const CallPlan& plan, const Tool& tool) {
   co_return record_outcome(plan, std::move(seen), 1, since(run_.loop(), began));
 }
 
-Task<Observation> Branch::perform_effect(const CallPlan& plan, const Tool& tool,
+Task<Observation> Branch::perform_effect(CallPlan& plan, const Tool& tool,
                                          CallRecords known) {
   bool unknown = known.open || known.outcome;
   bool recorded = known.outcome.has_value();  // that it is unknown
@@ -275,7 +275,7 @@ Task<Observation> Branch::perform_effect(const CallPlan& plan, const Tool& tool,
 
 // One attempt of an effect: its intent is durable before it starts, and its outcome is recorded
 // by the run whoever still listens.
-Task<Observation> Branch::run_effect(const CallPlan& plan, const Tool& tool, std::uint32_t number,
+Task<Observation> Branch::run_effect(CallPlan& plan, const Tool& tool, std::uint32_t number,
                                      std::int64_t not_after) {
   std::string key =
       key_of(plan);
@@ -299,6 +299,7 @@ Task<Observation> Branch::run_effect(const CallPlan& plan, const Tool& tool, std
   AttemptListed listed(*this, one);
   Working working(run_);
   co_await wait(one->op);
+  plan.ms = one->ms;
   co_return *one->op->observation;
 }
 
@@ -316,7 +317,7 @@ Task<QueryAnswer> Branch::query_effect(const CallPlan& plan, const Tool& tool) {
   co_return answer ? std::move(*answer) : QueryAnswer{};
 }
 
-Task<Observation> Branch::in_doubt(const CallPlan& plan, std::uint32_t attempts, bool recorded) {
+Task<Observation> Branch::in_doubt(CallPlan& plan, std::uint32_t attempts, bool recorded) {
   if (!recorded) {
     record_outcome(plan,
                    failure(Status::unknown, "the process ended before the outcome was known"),

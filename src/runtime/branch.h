@@ -51,6 +51,7 @@ struct CallPlan {
   Digest digest = {};
   ToolCall call = {};
   bool affordable = true;
+  std::int64_t ms = 0;  // of the last recorded outcome
   std::vector<const Record*> found = {};
 };
 
@@ -133,15 +134,15 @@ class Branch {
   Task<std::optional<Observation>> pass_gate(const CallPlan& plan, const CallRecords& known);
   Verdict verdict(const CallPlan& plan) const;
   std::string key_of(const CallPlan& plan) const;
-  Task<Observation> perform_read(const CallPlan& plan, const Tool& tool);
-  Task<Observation> perform_effect(const CallPlan& plan, const Tool& tool, CallRecords known);
-  Task<Observation> run_effect(const CallPlan& plan, const Tool& tool, std::uint32_t number,
+  Task<Observation> perform_read(CallPlan& plan, const Tool& tool);
+  Task<Observation> perform_effect(CallPlan& plan, const Tool& tool, CallRecords known);
+  Task<Observation> run_effect(CallPlan& plan, const Tool& tool, std::uint32_t number,
                                std::int64_t not_after);
   Task<QueryAnswer> query_effect(const CallPlan& plan, const Tool& tool);
-  Task<Observation> in_doubt(const CallPlan& plan, std::uint32_t attempts, bool recorded);
+  Task<Observation> in_doubt(CallPlan& plan, std::uint32_t attempts, bool recorded);
   Task<Decision> person(std::uint32_t step, std::uint32_t call, Digest digest, Json shown,
                         bool asked);
-  Observation record_outcome(const CallPlan& plan, Observation seen, std::uint32_t attempt,
+  Observation record_outcome(CallPlan& plan, Observation seen, std::uint32_t attempt,
                              std::int64_t ms);
   void observe(const ToolCall& call, const Observation& seen, std::int64_t ms);
 

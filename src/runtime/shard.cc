@@ -63,6 +63,9 @@ Task<void> Shard::committed(std::uint64_t ticket) {
   co_await op->done;
 }
 
+// Everything that was appended so far is durable.
+Task<void> Shard::barrier() { return committed(group_.empty() ? ticket_ - 1 : ticket_); }
+
 std::string Shard::workspace(const std::string& uid) const {
   return parts_.options.home + "/work/" + uid;
 }
@@ -152,7 +155,7 @@ Task<void> Shard::steer(Known& at_work, Input input, std::shared_ptr<RunHandle::
   } else {
     at_work.inbox.push_back(std::move(row));
   }
-  co_await committed(ticket_);
+  co_await barrier();
 }
 
 // The first run of a session's queue begins, when it has not.
@@ -216,7 +219,7 @@ Task<void> Shard::load(std::string uid) {
 Task<RunMaterial> Shard::read(Tenant tenant, RunRow row, std::shared_ptr<const Binding> binding) {
   Store& store = parts_.store;
   RunMaterial out{.row = row};
-  co_await committed(ticket_ - 1);  // what was handed to the writer can be read
+  co_await barrier();  // what was appended can be read
   out.records = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
     return store.journal().records(tenant, row.id, row.chapter);
   });
@@ -317,7 +320,8 @@ Task<void> Shard::answer(Tenant tenant, std::string uid, StepName step, Decision
   Known* known = co_await find(tenant, uid);
   if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
   co_await known->live->answer(step, decision);
-  co_await committed(ticket_);
+  goes_on(*known);
+  co_await barrier();
 }
 
 Task<void> Shard::resolve(Tenant tenant, std::string uid, StepName step, Resolution resolution) {
@@ -325,7 +329,8 @@ Task<void> Shard::resolve(Tenant tenant, std::string uid, StepName step, Resolut
   Known* known = co_await find(tenant, uid);
   if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
   co_await known->live->resolve(step, resolution);
-  co_await committed(ticket_);
+  goes_on(*known);
+  co_await barrier();
 }
 
 Task<void> Shard::cancel(Tenant tenant, std::string uid, std::string reason) {
@@ -333,7 +338,8 @@ Task<void> Shard::cancel(Tenant tenant, std::string uid, std::string reason) {
   Known* known = co_await find(tenant, uid);
   if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
   known->live->stop(std::move(reason), "the user");
-  co_await committed(ticket_);
+  goes_on(*known);
+  co_await barrier();
 }
 
 // ---- the end of a run
@@ -345,6 +351,12 @@ void Shard::set_state(Known& known, RunState state, std::string why) {
   parts_.log.warn("a run stands still", {{"run", known.row.uid}, {"why", text}});
   for (const auto& weak : known.handles) {
     if (auto handle = weak.lock()) handle->stand(text);
+  }
+}
+
+void Shard::goes_on(const Known& known) {
+  for (const auto& weak : known.handles) {
+    if (auto handle = weak.lock()) handle->work();
   }
 }
 

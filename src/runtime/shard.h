@@ -54,6 +54,7 @@ class Shard {
   std::uint64_t durable() const { return durable_; }
   void when_durable(std::uint64_t ticket, Function function);
   Task<void> committed(std::uint64_t ticket);
+  Task<void> barrier();
   std::int64_t now_ms() const { return loop_.wall().time_since_epoch().count(); }
   std::uint64_t random() { return parts_.ids.next(); }
   std::string workspace(const std::string& uid) const;
@@ -93,6 +94,7 @@ class Shard {
   Task<void> conclude(std::string uid, std::shared_ptr<Ended> ended);
   Task<void> check(const Known& known);
   Task<void> evict_later(std::string uid);
+  void goes_on(const Known& known);
   void set_state(Known& known, RunState state, std::string why);
   void made_durable(std::uint64_t ticket, std::uint64_t lsn);
   void flush();

@@ -132,7 +132,7 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
 
 Task<std::vector<Ask>> Shard::asks(Tenant tenant) {
   Store& store = parts_.store;
-  co_await committed(ticket_ - 1);
+  co_await barrier();
   std::vector<WaitRow> waits = co_await offload(
       loop_, parts_.store_pool, [&store] { return store.journal().waits(); });
   std::map<RunId, const RunRow*> mine;
