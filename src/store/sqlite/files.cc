@@ -34,7 +34,8 @@ Result<void> fill(const std::string& path, std::string_view schema, std::string_
   if (!file) return fail(std::move(file.error()));
   Result<void> made = file->execute(std::string(kSetUp).append(schema));
   if (!made) return made;
-  Result<Statement> insert = file->prepare("insert into meta values(?1, ?2, 0)");
+  Result<Statement> insert =
+      file->prepare("insert into meta(format, home, applied_lsn) values(?1, ?2, 0)");
   if (!insert) return fail(std::move(insert.error()));
   Result<void> inserted = insert->bind(kStoreFormat, home_id).run();
   if (!inserted) return inserted;

@@ -172,7 +172,7 @@ TEST(Home, ADamagedRecordNamesItselfAndIsNeverSkipped) {
   fill(home);
   execute(home.journal(),
           "insert into record values(3, 2, 1, 0, '0', 1, 0, 'thick', 'outcome', 1, 0, x'', '');"
-          "update position set next_lsn=4");
+          "update meta set next_lsn=4");
   const auto store = open_sqlite_store(home.path()).value();
   EXPECT_THAT(store->journal().records({}, 2, 0).error().message,
               AllOf(HasSubstr("record 1 of run 2 is damaged"), HasSubstr("\"thick\"")));

@@ -12,8 +12,8 @@ namespace ragent {
 namespace {
 
 constexpr std::string_view kSchema =
-    "create table position(next_lsn integer not null, last_run integer not null);"
-    "insert into position values(1, 0);"
+    "alter table meta add column next_lsn integer not null default 1;"
+    "alter table meta add column last_run integer not null default 0;"
     "create table record(lsn integer primary key, run integer not null, n integer not null,"
     " chapter integer not null, path text not null, step integer not null, call integer not null,"
     " kind text not null, phase text not null, attempt integer not null, at integer not null,"
@@ -126,7 +126,7 @@ Result<void> SqliteJournal::Writer::prepare() {
   put_inbox = prepared("insert or ignore into inbox values(?1, ?2, ?3, ?4, ?5, 0)");
   end_inbox = prepared("update inbox set consumed_lsn=?2, run=?3 where id=?1");
   put_spec = prepared("insert or ignore into spec values(?1, ?2)");
-  put_position = prepared("update position set next_lsn=?1, last_run=?2");
+  put_position = prepared("update meta set next_lsn=?1, last_run=?2");
   forget = {prepared("delete from record where run=?1"), prepared("delete from wait where run=?1"),
             prepared("delete from inbox where run=?1 and run > 0"),
             prepared("delete from run where id=?1")};
@@ -259,7 +259,7 @@ Result<void> SqliteJournal::Reader::prepare() {
   spec = prepared(
       "select body from spec where digest=?1 and"
       " exists(select 1 from run where spec=?1 and tenant=?2)");
-  position = prepared("select next_lsn, last_run, (select max(lsn) from record) from position");
+  position = prepared("select next_lsn, last_run, (select max(lsn) from record) from meta");
   return prepared.result();
 }
 

@@ -28,19 +28,20 @@ void work(const std::string& home, int report, Acknowledge acknowledge) {
   if (!opened) return;
   Store& store = **opened;
   const Tenant local;
-  std::uint64_t lsn = 0;
-  const auto commit = [&](Group group) {
-    const auto told = [&](std::uint64_t number) {
-      return ::write(report, &number, sizeof number) == sizeof number;
-    };
-    if (acknowledge == Acknowledge::too_early && !told(lsn + 1)) return false;
+  std::uint64_t lsn = store.journal().commit({}).value_or(1) - 1;
+  const auto told = [&](std::uint64_t number) {
+    return ::write(report, &number, sizeof number) == sizeof number;
+  };
+  const auto commit = [&](const Group& group) {
+    const bool early = acknowledge == Acknowledge::too_early;
+    const bool counts = !group.records.empty();
+    if (counts && early && !told(lsn + 1)) return false;
     const auto first = store.journal().commit(group);
     if (!first) return false;
-    lsn = group.records.empty() ? lsn : *first;
-    return acknowledge == Acknowledge::too_early || group.records.empty() || told(lsn);
+    if (counts) lsn = *first;
+    return !counts || early || told(lsn);
   };
   RunId run = store.last_run_id().value_or(0);
-  lsn = store.journal().commit({}).value_or(1) - 1;
   for (;;) {
     // Also what the process before left behind: carried on, or applied, filed and forgotten again.
     for (const RunRow& row : store.journal().runs().value()) {
@@ -66,8 +67,10 @@ void work(const std::string& home, int report, Acknowledge acknowledge) {
   }
 }
 
-// Lets one process work for `micros`, kills it, answers the last lsn it reported.
-std::uint64_t run_and_kill(const std::string& home, std::uint32_t micros, Acknowledge acknowledge) {
+// Kills a process `micros` after it has reported `reports` commits (0: after its start); answers
+// the last lsn it reported.
+std::uint64_t run_and_kill(const std::string& home, std::uint32_t reports, std::uint32_t micros,
+                           Acknowledge acknowledge) {
   int ends[2] = {};
   RAGENT_ASSERT(::pipe(ends) == 0);
   const pid_t child = ::fork();
@@ -77,10 +80,16 @@ std::uint64_t run_and_kill(const std::string& home, std::uint32_t micros, Acknow
     ::_exit(1);
   }
   ::close(ends[1]);
-  std::this_thread::sleep_for(std::chrono::microseconds(micros));
-  ::kill(child, SIGKILL);
   std::uint64_t lsn = 0, last = 0;
-  while (::read(ends[0], &lsn, sizeof lsn) == sizeof lsn) last = lsn;
+  const auto read_one = [&] {
+    const bool got = ::read(ends[0], &lsn, sizeof lsn) == sizeof lsn;
+    if (got) last = lsn;
+    return got;
+  };
+  while (reports > 0 && read_one()) --reports;
+  if (micros > 0) std::this_thread::sleep_for(std::chrono::microseconds(micros));
+  ::kill(child, SIGKILL);
+  while (read_one()) continue;
   ::close(ends[0]);
   int status = 0;
   ::waitpid(child, &status, 0);
@@ -105,8 +114,10 @@ int losses(Acknowledge acknowledge, int kills, std::uint64_t* committed) {
   int lost = 0;
   std::uint64_t last = 0;
   for (int i = 0; i < kills; ++i) {
-    const std::uint32_t micros = random() % 20'000;
-    last = std::max(last, run_and_kill(home.path(), micros, acknowledge));
+    // One in six dies while it opens the home; half of the others at once after a report.
+    const std::uint32_t reports = i % 6 == 5 ? 0 : 1 + random() % 20;
+    const std::uint32_t micros = reports > 0 && i % 2 == 0 ? 0 : random() % 3000;
+    last = std::max(last, run_and_kill(home.path(), reports, micros, acknowledge));
     const auto store = open_sqlite_store(home.path()).value();
     const std::map<std::uint64_t, Record> records = everything(*store);
     const std::uint64_t highest = records.empty() ? 0 : records.rbegin()->first;
