@@ -122,10 +122,10 @@ Result<AgentSpec> agent_spec_from_json(const Json& json) {
   AgentSpec out{.profile = profile_of(*json.find("profile")),
                 .model = json.text("model"),
                 .planner = json.text("planner")};
-  out.budget = {.steps = budget.integer("steps", out.budget.steps),
-                .tokens = budget.integer("tokens", out.budget.tokens),
-                .time = std::chrono::milliseconds(
-                    budget.integer("time_ms", out.budget.time.count()))};
+  out.budget = {
+      .steps = budget.integer("steps", out.budget.steps),
+      .tokens = budget.integer("tokens", out.budget.tokens),
+      .time = std::chrono::milliseconds(budget.integer("time_ms", out.budget.time.count()))};
   for (const Json& item : items_of(json, "tools")) {
     Result<ToolSpec> tool = tool_spec_from_json(item);
     if (!tool) return fail(within("an agent spec", std::move(tool.error())));

@@ -116,14 +116,14 @@ void AgentReader::read_budget(const Toml& table) {
 
 void AgentReader::read_profile(const Toml& table) {
   Profile& profile = agent_.profile;
-  TableReader reader(file_, "profile", table,
-                     {"name", "role", "tone", "language", "instructions", "goals", "rules",
-                      "examples"});
+  TableReader reader(
+      file_, "profile", table,
+      {"name", "role", "tone", "language", "instructions", "goals", "rules", "examples"});
   profile.name = fs::path(agent_.folder).filename().string();
   reader.text("name", profile.name);
   if (!is_name(profile.name)) {
-    reader.fail_at("name", fmt::format("expected {}, got \"{}\"", kNameExpected,
-                                       printable(profile.name, 80)));
+    reader.fail_at(
+        "name", fmt::format("expected {}, got \"{}\"", kNameExpected, printable(profile.name, 80)));
   }
   reader.text("role", profile.role);
   reader.text("tone", profile.tone);
@@ -162,9 +162,9 @@ Example::Call AgentReader::read_call(const Toml& table) {
     std::vector<std::string> known = parameters_of(*tool);
     for (const Toml& member : arguments->items) {
       if (contains(known, member.key)) continue;
-      reader.fail_at_line(member.line, "args." + member.key,
-                          fmt::format("{} has no such argument{}", tool->name,
-                                      did_you_mean(member.key, known)));
+      reader.fail_at_line(
+          member.line, "args." + member.key,
+          fmt::format("{} has no such argument{}", tool->name, did_you_mean(member.key, known)));
     }
   }
   failed(reader);
@@ -247,9 +247,9 @@ void AgentReader::read_body(TableReader& reader, ToolSpec& tool) {
   if (reader.has("exec")) given.push_back("exec");
   if (native) given.push_back("native");
   if (given.size() != 1) {
-    reader.fail_at("", fmt::format("expected exactly one of sql, exec or native = true, got {}",
-                                   given.empty() ? "none" : fmt::format("{}", fmt::join(
-                                                                given, " and "))));
+    reader.fail_at(
+        "", fmt::format("expected exactly one of sql, exec or native = true, got {}",
+                        given.empty() ? "none" : fmt::format("{}", fmt::join(given, " and "))));
     return;
   }
   if (reader.has("sql")) {
@@ -298,9 +298,9 @@ void AgentReader::read_resources(TableReader& reader, ToolSpec& tool) {
   for (const Toml& member : table->items) {
     std::optional<double> amount = member.scalar.number();
     if (!amount || !(*amount >= 0)) {
-      return reader.fail_at_line(member.line, "resources." + member.key,
-                                 fmt::format("expected a number from 0 on, got {}",
-                                             member.type_name()));
+      return reader.fail_at_line(
+          member.line, "resources." + member.key,
+          fmt::format("expected a number from 0 on, got {}", member.type_name()));
     }
     tool.resources.emplace_back(member.key, *amount);
   }
@@ -328,7 +328,7 @@ void AgentReader::check_references(const Toml& tools) {
     const std::string& undo = tool.spec.undo;
     if (!undo.empty() && !contains(names_, undo)) {
       reader.fail_at("undo", fmt::format("no tool \"{}\" in this agent{}", printable(undo, 80),
-                                        did_you_mean(undo, names_)));
+                                         did_you_mean(undo, names_)));
     }
     for (const SeenRule& rule : tool.spec.seen) {
       if (rule.tool.empty() || contains(names_, rule.tool)) continue;

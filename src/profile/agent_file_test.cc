@@ -123,17 +123,20 @@ TEST_F(AgentFile, ReadsEverything) {
   EXPECT_EQ(agent->budget.tokens, Budget{}.tokens);
   EXPECT_EQ(agent->budget.time, std::chrono::milliseconds(1500));
   EXPECT_EQ(agent->folder, fs::canonical(folder_).string());
-  Profile expected{.name = "shop", .role = "a clerk", .tone = "dry", .language = "French",
-                   .instructions = "Sell.\nPolitely.", .goals = {"Sell."},
+  Profile expected{.name = "shop",
+                   .role = "a clerk",
+                   .tone = "dry",
+                   .language = "French",
+                   .instructions = "Sell.\nPolitely.",
+                   .goals = {"Sell."},
                    .rules = {"Never lie."}};
   Json row = Json::object({{"n", 3}});
-  expected.examples = {
-      {.user = "Pears?",
-       .calls = {{.tool = "stock",
-                  .arguments =
-                      Json::object({{"zone", "A"}, {"item", "pear"}, {"on", "2027-01-09"}}),
-                  .result = Json::array({row})}},
-       .answer = "Three."}};
+  expected.examples = {{.user = "Pears?",
+                        .calls = {{.tool = "stock",
+                                   .arguments = Json::object(
+                                       {{"zone", "A"}, {"item", "pear"}, {"on", "2027-01-09"}}),
+                                   .result = Json::array({row})}},
+                        .answer = "Three."}};
   EXPECT_EQ(agent->profile, expected);
   using Entry = std::pair<std::string, Permission>;
   EXPECT_THAT(agent->permissions,
@@ -288,8 +291,9 @@ TEST_F(AgentFile, WrongArguments) {
 TEST_F(AgentFile, ReferencesToToolsThatAreNotThere) {
   EXPECT_EQ(tool_error("description = \"d\"\nexec = \"./a\"\nundo = \"ad\""),
             "agent.toml:4: tools.add.undo: no tool \"ad\" in this agent (did you mean \"add\"?)");
-  EXPECT_EQ(tool_error("description = \"d\"\nexec = \"./a\"\nargs = { id = \"seen: id from lst\" }"),
-            "agent.toml:4: tools.add.args.id: seen: no tool \"lst\" in this agent");
+  EXPECT_EQ(
+      tool_error("description = \"d\"\nexec = \"./a\"\nargs = { id = \"seen: id from lst\" }"),
+      "agent.toml:4: tools.add.args.id: seen: no tool \"lst\" in this agent");
   EXPECT_EQ(error("[profile]\n[permissions]\nadd = \"ask\"\n"),
             "agent.toml:3: permissions.add: unknown key; expected one of *");
 }
@@ -301,8 +305,9 @@ TEST_F(AgentFile, WrongPermission) {
 }
 
 TEST_F(AgentFile, WrongExamples) {
-  std::string tool = "[tools.add]\ndescription = \"d\"\nexec = \"./a\"\n"
-                     "args = { item = \"string\" }\n";
+  std::string tool =
+      "[tools.add]\ndescription = \"d\"\nexec = \"./a\"\n"
+      "args = { item = \"string\" }\n";
   auto example = [&](std::string_view lines) {
     return error(tool + "[profile]\n[[profile.examples]]\n" + std::string(lines) + "\n");
   };
@@ -314,11 +319,10 @@ TEST_F(AgentFile, WrongExamples) {
   EXPECT_EQ(example("user = \"u\"\nanswer = \"a\"\ncalls = [{ tool = \"add\" }]"),
             "agent.toml:9: profile.examples.calls: expected a key \"result\": what the tool "
             "answered");
-  EXPECT_EQ(
-      example("user = \"u\"\nanswer = \"a\"\n"
-              "calls = [{ tool = \"add\", args = { itm = 1 }, result = 1 }]"),
-      "agent.toml:9: profile.examples.calls.args.itm: add has no such argument (did you mean "
-      "\"item\"?)");
+  EXPECT_EQ(example("user = \"u\"\nanswer = \"a\"\n"
+                    "calls = [{ tool = \"add\", args = { itm = 1 }, result = 1 }]"),
+            "agent.toml:9: profile.examples.calls.args.itm: add has no such argument (did you mean "
+            "\"item\"?)");
 }
 
 }  // namespace

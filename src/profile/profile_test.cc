@@ -116,8 +116,11 @@ TEST(AgentSpec, BadJsonSaysWhatIsMissing) {
 
 TEST(AgentSpec, OfAnAgentLeavesBodiesAndPermissionsOut) {
   AgentSpec spec = example_spec();
-  Agent agent{.profile = spec.profile, .planner = spec.planner, .budget = spec.budget,
-              .permissions = {{"*", Permission::deny}}, .folder = "somewhere"};
+  Agent agent{.profile = spec.profile,
+              .planner = spec.planner,
+              .budget = spec.budget,
+              .permissions = {{"*", Permission::deny}},
+              .folder = "somewhere"};
   agent.tools.push_back(Tool{.spec = spec.tools[0]});
   EXPECT_EQ(ragent::spec(agent), spec);
 }

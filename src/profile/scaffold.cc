@@ -12,7 +12,8 @@
 namespace ragent {
 namespace {
 
-constexpr std::string_view kAgent = R"(# An agent is this folder. Change anything, then: ragent check .
+constexpr std::string_view kAgent =
+    R"(# An agent is this folder. Change anything, then: ragent check .
 planner = "react"
 budget  = { steps = 12, time = "2m" }
 

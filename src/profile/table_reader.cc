@@ -98,8 +98,8 @@ void TableReader::texts(std::string_view key, std::vector<std::string>& out) {
   for (const Toml& item : value->items) {
     const std::string* text = item.scalar.string();
     if (!text || trim(*text).empty()) {
-      return fail_at_line(item.line, key, fmt::format("expected strings that are not empty, got {}",
-                                                      quoted(item)));
+      return fail_at_line(item.line, key,
+                          fmt::format("expected strings that are not empty, got {}", quoted(item)));
     }
     out.emplace_back(trim(*text));
   }
@@ -118,10 +118,9 @@ void TableReader::flag(std::string_view key, bool& out) {
 }
 
 void TableReader::duration(std::string_view key, std::chrono::milliseconds& out) {
-  const Toml* value = scalar(key, "a duration such as \"2m\", \"30s\" or \"1500ms\"",
-                             [](const Json& json) {
-                               return json.string() && parse_duration(*json.string());
-                             });
+  const Toml* value =
+      scalar(key, "a duration such as \"2m\", \"30s\" or \"1500ms\"",
+             [](const Json& json) { return json.string() && parse_duration(*json.string()); });
   if (value) out = *parse_duration(*value->scalar.string());
 }
 

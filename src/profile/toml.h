@@ -14,9 +14,9 @@ struct Toml {
   enum class Type : std::uint8_t { scalar, array, table };
 
   Type type = Type::table;
-  std::string key = {};          // of a member of a table
-  std::uint32_t line = 0;        // of the key; of the value for what has none
-  Json scalar = {};              // text, integer, number or flag; a date is its text
+  std::string key = {};  // of a member of a table
+  std::uint32_t line = 0;  // of the key; of the value for what has none
+  Json scalar = {};  // text, integer, number or flag; a date is its text
   std::vector<Toml> items = {};  // of an array, or the members of a table
 
   const Toml* find(std::string_view key) const;  // a member, or null

@@ -1,4 +1,4 @@
-// load_agent: where the format of agent.toml (src/profile) meets the tools it declares (src/action).
+// load_agent: where agent.toml (src/profile) meets the tools it declares (src/action).
 #include <action/arguments.h>
 #include <action/declared.h>
 #include <profile/agent_file.h>
