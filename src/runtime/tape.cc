@@ -73,12 +73,11 @@ const std::vector<const Record*>& Tape::at(const std::string& path, std::uint32_
 std::uint32_t Tape::cut(const std::string& path) const {
   std::uint32_t n = stop_n_;
   if (path == "0") return n;
-  for (std::size_t end = path.find('.'); end != path.npos; end = path.find('.', end + 1)) {
-    // A branch path has two numbers a level: "0", "0.4.1", "0.4.1.2.0".
-    end = path.find('.', end + 1);
+  // A branch path has two numbers a level: "0", "0.4.1", "0.4.1.2.0".
+  for (std::size_t end = path.find('.'); end != path.npos;) {
+    end = path.find('.', path.find('.', end + 1) + 1);
     auto found = cuts_.find(path.substr(0, end));
     if (found != cuts_.end()) n = std::min(n, found->second);
-    if (end == path.npos) break;
   }
   return n;
 }
