@@ -145,6 +145,18 @@ std::vector<std::string> ExecBody::environment_of(const ToolContext& context) co
 Task<Json> ExecBody::run(ToolContext& context, std::vector<std::string> argv, std::string input) {
   ProcessOptions options{.argv = std::move(argv), .env = environment_of(context),
                          .directory = context.workspace, .input = std::move(input)};
+  if (!options.directory.empty()) {
+    Result<Json> made = co_await context.host
+                            .blocking([folder = options.directory]() -> Result<Json> {
+                              Result<void> there = make_directories(folder);
+                              if (!there) return fail(std::move(there.error()));
+                              return Json();
+                            })
+                            .result();
+    if (!made) {
+      co_return Error{.kind = ErrorKind::rejected, .message = std::move(made.error().message)};
+    }
+  }
   Loop& loop = context.host.loop();
   if (context.not_after != WallPoint()) options.time_max = context.not_after - loop.wall();
   if (options.time_max.count() <= 0) {

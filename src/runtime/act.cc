@@ -18,9 +18,10 @@ Json act_body(const ToolCall& call, const Observation& seen, std::int64_t ms) {
                        {"ms", ms}});
 }
 
-// The attempt of an earlier process whose outcome is not known: this branch's to settle.
-std::shared_ptr<Attempt> earlier_attempt(const std::string& path, const CallPlan& plan,
-                                         const CallRecords& known, const std::string& key) {
+// An attempt whose outcome is not known, of this process or an earlier one: its branch's to settle,
+// or the run's when the branch dies.
+std::shared_ptr<Attempt> unsettled(const std::string& path, const CallPlan& plan,
+                                   const CallRecords& known, const std::string& key) {
   return std::make_shared<Attempt>(Attempt{.path = path,
                                            .step = plan.step,
                                            .call = plan.index,
@@ -29,7 +30,8 @@ std::shared_ptr<Attempt> earlier_attempt(const std::string& path, const CallPlan
                                            .asked = plan.call,
                                            .key = key,
                                            .not_after = known.not_after,
-                                           .started = true});
+                                           .started = true,
+                                           .recorded = known.outcome.has_value()});
 }
 
 std::int64_t since(Loop& loop, TimePoint began) {
@@ -155,8 +157,8 @@ Task<Observation> Branch::perform(CallPlan plan) {
     bool effect = tool && tool->spec.effect != Effect::read;
     {
       std::optional<AttemptListed> earlier;
-      if (effect && known.open) {
-        earlier.emplace(*this, earlier_attempt(path_, plan, known, key_of(plan)));
+      if (effect && (known.open || known.outcome)) {
+        earlier.emplace(*this, unsettled(path_, plan, known, key_of(plan)));
       }
       co_await live();
     }
@@ -231,29 +233,28 @@ Task<Observation> Branch::perform_read(CallPlan& plan, const Tool& tool) {
 Task<Observation> Branch::perform_effect(CallPlan& plan, const Tool& tool,
                                          CallRecords known) {
   bool unknown = known.open || known.outcome;
-  bool recorded = known.outcome.has_value();  // that it is unknown
-  std::uint32_t attempts = known.attempts;
-  std::int64_t not_after = known.not_after;
   std::uint32_t queries = 0;
   for (;;) {
     if (!unknown) {
-      if (attempts > 0 || known.asked) {  // permissions are read at each live attempt
+      if (known.attempts > 0 || known.asked) {  // permissions are read at each live attempt
         Verdict now = verdict(plan);
         if (now.kind == Verdict::Kind::refuse) {
-          co_return record_outcome(plan, refused(std::move(now.text)), attempts, 0);
+          co_return record_outcome(plan, refused(std::move(now.text)), known.attempts, 0);
         }
       }
-      not_after = run_.now_ms() + run_.time_of(tool.spec).count();
-      Observation seen = co_await run_effect(plan, tool, ++attempts, not_after);
+      known.not_after = run_.now_ms() + run_.time_of(tool.spec).count();
+      Observation seen = co_await run_effect(plan, tool, ++known.attempts, known.not_after);
       if (seen.status != Status::unknown) co_return seen;
-      unknown = recorded = true;
+      known.outcome = std::move(seen);
+      unknown = true;
       continue;
     }
+    AttemptListed last(*this, unsettled(path_, plan, known, key_of(plan)));
     // Only a run with the same key of an idempotent tool may overlap the old attempt.
     if (tool.spec.effect != Effect::idempotent) {
-      co_await interruptible(run_.until(not_after));
+      co_await interruptible(run_.until(known.not_after));
     }
-    switch (after_unknown(tool.spec, attempts, queries)) {
+    switch (after_unknown(tool.spec, known.attempts, queries)) {
       case AfterUnknown::run_again:
         unknown = false;
         break;
@@ -262,13 +263,14 @@ Task<Observation> Branch::perform_effect(CallPlan& plan, const Tool& tool,
         QueryAnswer answer = co_await query_effect(plan, tool);
         if (answer.state == QueryAnswer::State::happened) {
           co_return record_outcome(
-              plan, {.value = std::move(answer.result), .label = tool.spec.label}, attempts, 0);
+              plan, {.value = std::move(answer.result), .label = tool.spec.label}, known.attempts,
+              0);
         }
         unknown = answer.state != QueryAnswer::State::cannot_happen;
         break;
       }
       case AfterUnknown::in_doubt:
-        co_return co_await in_doubt(plan, attempts, recorded);
+        co_return co_await in_doubt(plan, last.attempt);
     }
   }
 }
@@ -317,16 +319,17 @@ Task<QueryAnswer> Branch::query_effect(const CallPlan& plan, const Tool& tool) {
   co_return answer ? std::move(*answer) : QueryAnswer{};
 }
 
-Task<Observation> Branch::in_doubt(CallPlan& plan, std::uint32_t attempts, bool recorded) {
-  if (!recorded) {
+Task<Observation> Branch::in_doubt(CallPlan& plan, std::shared_ptr<Attempt> last) {
+  if (!last->recorded) {
     record_outcome(plan,
                    failure(Status::unknown, "the process ended before the outcome was known"),
-                   attempts, 0);
+                   last->number, 0);
+    last->recorded = true;
   }
   std::string name = call_name(path_, plan.step, plan.index);
   auto op = std::make_shared<Op>(run_.loop());
   Json shown = Json::object({{"tool", plan.call.tool}, {"arguments", plan.call.arguments}});
-  run_.asked_[name] = {.digest = plan.digest, .attempt = attempts, .doubt = true, .op = op};
+  run_.asked_[name] = {.digest = plan.digest, .doubt = std::move(last), .op = op};
   run_.set_wait({.path = path_,
                  .step = plan.step,
                  .call = plan.index,

@@ -292,6 +292,7 @@ Budget Branch::tree_budget() const {
 
 void Branch::abandon() {
   for (const auto& attempt : std::vector(attempts_)) run_.orphan(attempt);
+  run_.end_waits(path_);
   for (const auto& fork : forks_) {
     for (const auto& child : fork->children_) {
       if (child.at_work()) child.branch->abandon();

@@ -38,6 +38,7 @@ struct Attempt {
   bool started = false;
   bool orphan = false;         // its branch is gone
   bool over = false;
+  bool recorded = false;       // that it is unknown; of an orphan, only what was found out since
   bool unknown = false;        // how it ended
   std::int64_t ms = 0;
   std::shared_ptr<Op> op = {};  // shared with the branch that waits
@@ -90,7 +91,7 @@ class Branch {
   Task<void> close();
 
   Budget tree_budget() const;  // its own and that of every child at work
-  void abandon();              // its frames go away; its attempts stay with the run
+  void abandon();              // its frames go away: its attempts stay with the run, its waits end
   bool stopped() const { return path_ == "0" && cut_ != kNever; }
 
   Run face{*this};
@@ -139,7 +140,7 @@ class Branch {
   Task<Observation> run_effect(CallPlan& plan, const Tool& tool, std::uint32_t number,
                                std::int64_t not_after);
   Task<QueryAnswer> query_effect(const CallPlan& plan, const Tool& tool);
-  Task<Observation> in_doubt(CallPlan& plan, std::uint32_t attempts, bool recorded);
+  Task<Observation> in_doubt(CallPlan& plan, std::shared_ptr<Attempt> last);
   Task<Decision> person(std::uint32_t step, std::uint32_t call, Digest digest, Json shown,
                         bool asked);
   Observation record_outcome(CallPlan& plan, Observation seen, std::uint32_t attempt,

@@ -1,5 +1,6 @@
 #include <runtime/engine_core.h>
 
+#include <action/exec.h>
 #include <ragent/limits.h>
 #include <runtime/handle.h>
 
@@ -56,6 +57,8 @@ Result<void> EngineCore::open_now() {
     Result<std::unique_ptr<Store>> opened = open_sqlite_store(options_.home);
     if (!opened) return fail(std::move(opened.error()));
     store_ = std::move(*opened);
+    // What an earlier engine of this home left running ends before any run is resumed.
+    reap_stale(options_.home);
   }
   Result<RunId> last = store_->last_run_id();
   if (!last) return fail(std::move(last.error()));

@@ -209,9 +209,6 @@ void LiveRun::finish(const Result<Answer>& result) {
   bool stopped = stop_n_ != kNever;
   Outcome outcome = outcome_of(result, stopped);
   Json unresolved = Json::Array{};
-  for (const auto& [name, asked] : asked_) {
-    if (asked.doubt) unresolved.push_back(name);
-  }
   for (const auto& one : attempts_) {
     if (one->orphan && one->unknown) unresolved.push_back(call_name(one->path, one->step, one->call));
   }
@@ -301,16 +298,25 @@ void LiveRun::go_live() {
   for (const Held& held : std::exchange(held_, {})) queue_.push(*held.wake);
 }
 
-// Intents of cancelled branches that have no outcome: the ledger gets one.
+// Calls of cancelled branches without an outcome, or with one that is unknown: the ledger gets what
+// can be found out.
 void LiveRun::settle_leftovers() {
   std::map<std::string, std::shared_ptr<Attempt>> open;
   for (const Record& record : tape_.records()) {
-    if (record.kind != RecordKind::act || tape_.cut(record.path) == kNever) continue;
+    bool act = record.kind == RecordKind::act;
+    if (!act && record.kind != RecordKind::resolve) continue;
+    if (tape_.cut(record.path) == kNever) continue;
     std::string name = call_name(record.path, record.step, record.call);
-    if (record.phase == Phase::outcome) {
+    auto known = open.find(name);
+    if (act && record.phase == Phase::outcome && known != open.end()) {
+      Json body = parse_json(record.body).value_or(Json());
+      const Json* seen = body.find("observation");
+      known->second->recorded = seen && seen->text("status") == "unknown";
+      if (!known->second->recorded) open.erase(known);
+    } else if (record.kind == RecordKind::resolve) {
       open.erase(name);
-      continue;
     }
+    if (!act || record.phase == Phase::outcome) continue;
     Json body = parse_json(record.body).value_or(Json());
     open[name] = std::make_shared<Attempt>(
         Attempt{.path = record.path,

@@ -56,10 +56,7 @@ class LiveRun {
     Digest digest = {};
     std::string shown = {};   // digest of what is shown; empty for a question
     Json schema = {};
-    std::uint32_t attempt = 1;
-    std::int64_t not_before = 0;
-    bool doubt = false;
-    Json tool = {};           // of a doubt: {tool, arguments}
+    std::shared_ptr<Attempt> doubt = {};  // shared with the branch that waits; null: a question
     std::shared_ptr<Op> op = {};  // shared with the branch that waits
   };
 
@@ -87,6 +84,7 @@ class LiveRun {
   void append_root(RecordKind kind, Json body);  // start, stop, chapter, final
   void set_wait(WaitRow row);
   void end_wait(const std::string& path, std::uint32_t step, std::uint32_t call);
+  void end_waits(const std::string& path);  // of a branch that dies
   RunState state() const;
   void update_state();
   void save_row();
@@ -99,10 +97,10 @@ class LiveRun {
   void deliver();             // step events that are durable now
 
   void start_attempt(std::shared_ptr<Attempt> attempt, Tool tool);
-  Task<void> attempt_body(std::shared_ptr<Attempt> attempt, Tool tool);
+  Task<void> attempt_body(Attempt& attempt, Tool tool);
   void end_attempt(Attempt& attempt, Observation seen);
   void orphan(std::shared_ptr<Attempt> attempt);
-  Task<void> orphan_body(std::shared_ptr<Attempt> attempt);
+  Task<void> orphan_body(Attempt& attempt);
 
   Shard& shard_;
   RunRow row_;

@@ -90,6 +90,16 @@ void LiveRun::end_wait(const std::string& path, std::uint32_t step, std::uint32_
   emit({.kind = Event::Kind::state, .body = Json::object({{"state", row_.state}})});
 }
 
+// A person is asked no longer, a timer rings for nobody.
+void LiveRun::end_waits(const std::string& path) {
+  for (auto next = waits_.lower_bound({path, 0, 0});
+       next != waits_.end() && std::get<0>(next->first) == path;) {
+    auto [of, step, call] = next++->first;
+    asked_.erase(call_name(of, step, call));
+    end_wait(of, step, call);
+  }
+}
+
 std::string LiveRun::standing() const {
   for (const auto& [name, asked] : asked_) {
     std::string id = row_.uid + "/" + name;
@@ -143,10 +153,11 @@ Result<void> LiveRun::resolve(const StepName& step, const Resolution& resolution
                         .step = step.step,
                         .call = step.call,
                         .kind = RecordKind::resolve,
-                        .attempt = asked.attempt,
+                        .attempt = asked.doubt->number,
                         .digest = asked.digest,
                         .body = body.dump()});
   asked.op->observation = resolved_observation(body);
+  asked.doubt->over = true;
   asked.op->done.set();
   return {};
 }
@@ -198,34 +209,39 @@ void LiveRun::deliver() {
 // ---- attempts of effects
 
 void LiveRun::start_attempt(std::shared_ptr<Attempt> attempt, Tool tool) {
+  std::erase_if(attempts_, [](const auto& old) { return old->over && !old->unknown; });
   attempts_.push_back(attempt);
-  attempt->root = drive(attempt_body(attempt, std::move(tool)));
+  attempt->root = drive(attempt_body(*attempt, std::move(tool)));
   attempt->root.start();
 }
 
-Task<void> LiveRun::attempt_body(std::shared_ptr<Attempt> one, Tool tool) {
+Task<void> LiveRun::attempt_body(Attempt& one, Tool tool) {
   co_await shard_.committed(shard_.ticket());
-  one->started = true;
+  one.started = true;
   emit({.kind = Event::Kind::attempt_started,
-        .path = one->path,
-        .step = one->step,
-        .call = static_cast<std::int32_t>(one->call),
-        .attempt = one->number,
+        .path = one.path,
+        .step = one.step,
+        .call = static_cast<std::int32_t>(one.call),
+        .attempt = one.number,
         .record = "act",
-        .body = Json::object({{"tool", one->asked.tool}, {"arguments", one->asked.arguments}})});
+        .body = Json::object({{"tool", one.asked.tool}, {"arguments", one.asked.arguments}})});
   TimePoint began = loop().now();
-  ToolContext lent = context(one->key, one->not_after);
-  std::chrono::milliseconds left(std::max<std::int64_t>(0, one->not_after - now_ms()));
+  ToolContext lent = context(one.key, one.not_after);
+  std::chrono::milliseconds left(std::max<std::int64_t>(0, one.not_after - now_ms()));
   Observation seen =
-      co_await ragent::attempt(std::move(tool), lent, one->asked.arguments, began + left);
-  one->ms = std::chrono::duration_cast<std::chrono::milliseconds>(loop().now() - began).count();
-  end_attempt(*one, std::move(seen));
+      co_await ragent::attempt(std::move(tool), lent, one.asked.arguments, began + left);
+  one.ms = std::chrono::duration_cast<std::chrono::milliseconds>(loop().now() - began).count();
+  end_attempt(one, std::move(seen));
 }
 
 void LiveRun::end_attempt(Attempt& one, Observation seen) {
   if (one.over) return;
   one.over = true;
   one.unknown = seen.status == Observation::Status::unknown;
+  if (one.unknown && one.recorded) {  // nothing new
+    if (settled_) wake(*settled_);
+    return;
+  }
   Json body = Json::object({{"tool", one.asked.tool},
                             {"arguments", one.asked.arguments},
                             {"observation", to_json(seen)},
@@ -255,19 +271,19 @@ void LiveRun::orphan(std::shared_ptr<Attempt> one) {
   if (!one->started) {
     return end_attempt(*one, failure(Observation::Status::failed, "it was not started"));
   }
-  one->root = drive(orphan_body(one));
+  one->root = drive(orphan_body(*one));
   one->root.start();
 }
 
-Task<void> LiveRun::orphan_body(std::shared_ptr<Attempt> one) {
-  co_await until(one->not_after);
+Task<void> LiveRun::orphan_body(Attempt& one) {
+  co_await until(one.not_after);
   Observation seen = failure(Observation::Status::unknown, "its branch ended before it did");
-  const Tool* tool = binding_->find(one->asked.tool);
+  const Tool* tool = binding_->find(one.asked.tool);
   if (tool && tool->spec.query) {
     std::chrono::milliseconds time = time_of(tool->spec);
-    ToolContext lent = context(one->key, now_ms() + time.count());
+    ToolContext lent = context(one.key, now_ms() + time.count());
     Result<QueryAnswer> answer =
-        co_await with_deadline(loop(), tool->body->query(lent, one->asked.arguments),
+        co_await with_deadline(loop(), tool->body->query(lent, one.asked.arguments),
                                loop().now() + time)
             .result();
     if (answer && answer->state == QueryAnswer::State::happened) {
@@ -276,7 +292,7 @@ Task<void> LiveRun::orphan_body(std::shared_ptr<Attempt> one) {
       seen = failure(Observation::Status::failed, "it did not happen");
     }
   }
-  end_attempt(*one, std::move(seen));
+  end_attempt(one, std::move(seen));
 }
 
 }  // namespace ragent

@@ -5,6 +5,8 @@
 #include <ragent/limits.h>
 #include <runtime/handle.h>
 
+#include <filesystem>
+
 namespace ragent {
 
 struct Shard::Ended {
@@ -407,7 +409,16 @@ Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
     handle->push(event);
     handle->finish(result);
   }
+  bool programs = std::ranges::any_of(known.binding->spec.tools, [](const ToolSpec& tool) {
+    return tool.kind == ToolSpec::Kind::exec;
+  });
   runs_.erase(uid);
+  if (programs) {
+    (void)co_await offload(loop_, parts_.store_pool, [folder = workspace(uid)] {
+      std::error_code ignored;  // what is left is swept with the home
+      std::filesystem::remove_all(folder, ignored);
+    }).result();
+  }
   bool had_turn = ended->turn.number > 0;
   Applied applied{.lsn = ended->lsn,
                   .session = row.session,
