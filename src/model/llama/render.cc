@@ -1,5 +1,6 @@
 #include <model/llama/render.h>
 
+#include <model/llama/dates.h>
 #include <model/llama/grammar.h>
 
 namespace ragent {
@@ -42,6 +43,17 @@ std::string assistant_text(const Message& message, Form form) {
   }
   if (!calls.empty()) return calls;
   return form == Form::plain ? message.text() : render_answer(message.text());
+}
+
+bool takes_dates(const std::vector<ToolSpec>& tools) {
+  for (const ToolSpec& tool : tools) {
+    const Json* properties = tool.parameters.find("properties");
+    if (!properties || !properties->object()) continue;
+    for (const Json::Member& member : *properties->object()) {
+      if (member.value.text("format") == "date") return true;
+    }
+  }
+  return false;
 }
 
 std::string results_text(const Message& message) {
@@ -92,7 +104,7 @@ ChatTurn render(const Message& message, Form form, const std::vector<ToolSpec>& 
     case Role::user:
       break;
   }
-  return {"user", message.text()};
+  return {"user", takes_dates(tools) ? with_dates(message.text()) : message.text()};
 }
 
 }  // namespace ragent

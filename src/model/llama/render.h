@@ -22,7 +22,8 @@ struct ChatTurn {
   std::string text = {};
 };
 
-// `tools` are listed in a system message. An observation is a turn of the user.
+// `tools` are listed in a system message; where one takes a date, the days a question names are
+// written out. An observation is a turn of the user.
 ChatTurn render(const Message& message, Form form, const std::vector<ToolSpec>& tools);
 std::string render_tools(const std::vector<ToolSpec>& tools);
 std::string render_call(const ToolCall& call);
