@@ -105,6 +105,7 @@ Task<CallRecords> Branch::read_call(const CallPlan& plan) {
       if (record->phase == Phase::outcome) known.decision = decision_from_json(body);
     } else if (record->phase == Phase::intent) {
       known.open = true;
+      known.outcome.reset();  // of the attempt before
       known.attempts = record->attempt;
       known.not_after = body.integer("not_after");
     } else {

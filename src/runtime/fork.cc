@@ -61,8 +61,9 @@ Task<ForkState*> Branch::fork(std::uint32_t count, bool speculative) {
 
 Run* Run::fork_run(ForkState& fork, std::uint32_t index) {
   Branch& branch = *fork.children_[index].branch;
-  // A child cancelled before is not started: nobody will see its result.
-  return branch.cut_ != kNever ? nullptr : &branch.face;
+  // A child cancelled before is not started: nobody will see its result. One that `stop` covers is:
+  // its parent may have been handed its result before.
+  return branch.cut_ < fork.branch_.run_.stop_n_ ? nullptr : &branch.face;
 }
 
 void Run::fork_start(ForkState& fork, std::uint32_t index, Task<void> body) {

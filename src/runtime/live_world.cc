@@ -209,7 +209,9 @@ void LiveRun::deliver() {
 // ---- attempts of effects
 
 void LiveRun::start_attempt(std::shared_ptr<Attempt> attempt, Tool tool) {
-  std::erase_if(attempts_, [](const auto& old) { return old->over && !old->unknown; });
+  std::erase_if(attempts_, [](const auto& old) {
+    return old->over && !(old->orphan && old->unknown);
+  });
   attempts_.push_back(attempt);
   attempt->root = drive(attempt_body(*attempt, std::move(tool)));
   attempt->root.start();
