@@ -14,6 +14,13 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{100};  // how soon Ctrl-C is heard
 
+Exit exit_of_word(std::string_view outcome) {
+  for (int i = 0; i <= static_cast<int>(Outcome::failed); ++i) {
+    if (to_string(static_cast<Outcome>(i)) == outcome) return exit_of(static_cast<Outcome>(i));
+  }
+  return kExitError;
+}
+
 class Follower {
  public:
   Follower(Engine& engine, RunHandle& handle, const Args& args, const Console& console)
@@ -188,10 +195,7 @@ class Follower {
     progress_.say("");
     std::string outcome = body.text("outcome");
     std::string answer = body.text("text");
-    Exit code = kExitError;
-    for (int i = 0; i <= static_cast<int>(Outcome::failed); ++i) {
-      if (to_string(static_cast<Outcome>(i)) == outcome) code = exit_of(static_cast<Outcome>(i));
-    }
+    Exit code = exit_of_word(outcome);
     if (args_.json) {
       print_result("ended", outcome, answer, code);
     } else if (args_.quiet) {
@@ -280,12 +284,28 @@ int carry_on(const std::string& run, const Args& args, const Console& console,
   catch_interrupts();
   Engine engine(engine_options(args));
   if (Exit code = open_engine(engine, console); code != kExitDone) return code;
+  Result<RunHandle> handle = engine.attach(run);
+  if (!handle) return console.report(handle.error());
   Result<void> decided = decide ? decide(engine) : Result<void>();
   if (!decided) return console.report(decided.error());
   if (args.later) return kExitDone;
-  Result<RunHandle> handle = engine.attach(run);
-  if (!handle) return console.report(handle.error());
   return follow(engine, *handle, args, console);
+}
+
+int show_end(const std::string& run, const Args& args, const Console& console) {
+  Result<std::unique_ptr<Store>> store = read_home(args.home);
+  if (!store) return console.report(store.error());
+  Result<RunView> view = *store ? view_run(**store, Tenant(), run)
+                                : fail(ErrorKind::not_found, "nothing ever ran in " + args.home);
+  if (!view) return console.report(view.error());
+  std::string ending = ending_text(*view);
+  if (args.json) {
+    print(run_json(view->row).dump() + "\n");
+  } else {
+    if (!ending.empty()) print(ending + "\n");
+    if (!args.quiet) note(state_text(view->row.state, view->row.outcome) + "\n");
+  }
+  return exit_of_word(view->row.outcome);
 }
 
 int carry_on_all(const std::vector<RunRow>& rows, const Args& args, const Console& console,

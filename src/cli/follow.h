@@ -16,10 +16,12 @@
 namespace ragent::cli {
 
 int follow(Engine& engine, RunHandle& handle, const Args& args, const Console& console);
-// Opens the home, attaches to the run and follows it. `decide` is applied before: a decision that
-// somebody made.
+// Opens the home, attaches to the run, applies `decide` (a decision that somebody made) and
+// follows the run, so that nothing of what the decision causes is missed.
 int carry_on(const std::string& run, const Args& args, const Console& console,
              const std::function<Result<void>(Engine&)>& decide = {});
+// The end of a run that is over, as the home keeps it.
+int show_end(const std::string& run, const Args& args, const Console& console);
 // One after another; the first exit code that is not kExitDone is the answer.
 int carry_on_all(const std::vector<RunRow>& rows, const Args& args, const Console& console,
                  void (*head)(const RunRow&, const Args&, const Console&));

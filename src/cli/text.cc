@@ -192,6 +192,7 @@ std::string duration(std::int64_t ms) {
   std::int64_t tenths = (ms + 50) / 100;
   if (tenths < 600) return fmt::format("{}.{} s", tenths / 10, tenths % 10);
   std::int64_t seconds = (ms + 500) / 1000;
+  if (seconds < 3600 && seconds % 60 == 0) return fmt::format("{} min", seconds / 60);
   if (seconds < 3600) return fmt::format("{} min {:02} s", seconds / 60, seconds % 60);
   return fmt::format("{} h {:02} min", seconds / 3600, seconds / 60 % 60);
 }

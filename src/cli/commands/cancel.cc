@@ -17,8 +17,14 @@ int cancel_command(const Args& args, const Console& console) {
                                                   state_text(row->state, row->outcome))});
   }
   std::string reason = args.reason.empty() ? "cancelled by " + user_name() : args.reason;
-  int code = carry_on(row->uid, args, console,
-                      [&](Engine& engine) { return engine.cancel(row->uid, reason); });
+  // Cancelled before anything else of it goes on; often it has ended when this returns.
+  catch_interrupts();
+  Engine engine(engine_options(args));
+  if (Exit code = open_engine(engine, console); code != kExitDone) return code;
+  Result<void> done = engine.cancel(row->uid, reason);
+  if (!done) return console.report(done.error());
+  Result<RunHandle> handle = engine.attach(row->uid);
+  int code = handle ? follow(engine, *handle, args, console) : show_end(row->uid, args, console);
   return code == kExitCancelled ? kExitDone : code;  // it did what it was asked
 }
 
