@@ -18,7 +18,7 @@ endif()
 find_program(ccache ccache)
 if(ccache AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   set(launcher env CCACHE_NOHASHDIR=1 "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}"
-    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${ccache})
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${ccache})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
