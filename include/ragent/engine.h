@@ -135,6 +135,13 @@ class Engine {
   template <class T>
   Result<T> run(const Agent& agent, Input input, RunOptions options = {});
   Result<RunHandle> start(const Agent& agent, Input input, RunOptions options = {});
+  // For coroutines on a shard of this engine: the body of block_on, or a Task tool that asks
+  // another agent. Not for planners, whose every wait must be a step.
+  Task<Answer> call(Agent agent, Input input, RunOptions options = {});
+  // Runs a coroutine of yours on a shard and blocks until it ends.
+  template <class T>
+  Result<T> block_on(Task<T> task);
+
   Result<RunHandle> attach(const std::string& run, Tenant tenant = {});  // a run at work or parked
   Result<std::vector<Ask>> asks(Tenant tenant = {});
   Result<void> answer(const std::string& ask, Decision decision, Tenant tenant = {});
@@ -145,6 +152,8 @@ class Engine {
   bool poll(std::chrono::milliseconds timeout);
 
  private:
+  Result<void> drive(Task<void> task);
+
   std::shared_ptr<EngineCore> core_;  // shared with run handles
 };
 
@@ -156,6 +165,21 @@ Result<T> Engine::run(const Agent& agent, Input input, RunOptions options) {
   Result<Json> json = parse_json(answer->text);
   if (!json) return fail(within("the answer", std::move(json.error())));
   return from_json<T>(*json);
+}
+
+namespace detail {
+template <class T>
+Task<void> keep(Task<T> task, std::optional<Result<T>>& out) {
+  out.emplace(co_await std::move(task).result());
+}
+}  // namespace detail
+
+template <class T>
+Result<T> Engine::block_on(Task<T> task) {
+  std::optional<Result<T>> out;
+  Result<void> driven = drive(detail::keep(std::move(task), out));
+  if (!driven) return fail(std::move(driven.error()));
+  return std::move(*out);
 }
 
 }  // namespace ragent

@@ -145,13 +145,29 @@ std::size_t EngineCore::shard_of(const std::string& session) const {
   return std::hash<std::string>()(session) % shards_.size();
 }
 
-bool EngineCore::on_shard_thread() const {
+Shard* EngineCore::current_shard() const {
   auto self = std::this_thread::get_id();
-  for (const auto& thread : threads_) {
-    if (thread.get_id() == self) return true;
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    if (threads_[i].get_id() == self) return shards_[i].get();
   }
-  return options_.threads == 0 && !loops_.empty() && loops_.front()->running() &&
-         driver_ == self;
+  bool driving = options_.threads == 0 && !shards_.empty() && driver_ == self;
+  return driving ? shards_.front().get() : nullptr;
+}
+
+void EngineCore::start_on(std::size_t shard, Agent agent, Input input, RunOptions options,
+                          std::shared_ptr<RunHandle::State> state) {
+  auto work = [](Shard& on, Agent who, Input what, RunOptions how,
+                 std::shared_ptr<RunHandle::State> handle) -> Task<void> {
+    Result<void> started =
+        co_await on.start(std::move(who), std::move(what), std::move(how), handle).result();
+    if (!started) handle->finish(fail(std::move(started.error())));
+  };
+  Shard& target = *shards_[shard];
+  target.loop().post([&target, work, agent = std::move(agent), input = std::move(input),
+                      options = std::move(options), state]() mutable {
+    target.scope().spawn(work(target, std::move(agent), std::move(input), std::move(options),
+                              std::move(state)));
+  });
 }
 
 void EngineCore::wait(std::mutex& mutex, std::condition_variable& changed,
@@ -220,6 +236,28 @@ Result<RunHandle> Engine::start(const Agent& agent, Input input, RunOptions opti
   Result<void> started = core_->on_shard<void>(shard, body);
   if (!started) return fail(std::move(started.error()));
   return RunHandle(std::move(state));
+}
+
+Task<Answer> Engine::call(Agent agent, Input input, RunOptions options) {
+  Shard* here = core_->current_shard();
+  if (!here) {
+    co_return Error{.kind = ErrorKind::misuse,
+                    .message = "engine.call is for coroutines on a shard of this engine: elsewhere "
+                               "use engine.run, or engine.block_on around the coroutine"};
+  }
+  auto state = std::make_shared<RunHandle::State>(core_);
+  auto ended = std::make_shared<Op>(here->loop());
+  state->when_finished([here, ended] { here->loop().post([ended] { ended->done.set(); }); });
+  std::size_t shard = options.session.empty() ? core_->next_shard()
+                                              : core_->shard_of(options.session);
+  core_->start_on(shard, std::move(agent), std::move(input), std::move(options), state);
+  co_await ended->done;
+  co_return state->result();
+}
+
+Result<void> Engine::drive(Task<void> task) {
+  auto shared = std::make_shared<Task<void>>(std::move(task));
+  return core_->on_shard<void>(0, [shared](Shard&) { return std::move(*shared); });
 }
 
 Result<RunHandle> Engine::attach(const std::string& run, Tenant tenant) {

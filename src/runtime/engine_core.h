@@ -26,6 +26,10 @@ class EngineCore {
   // Asks one shard after another until one knows the run.
   template <class T>
   Result<T> where_known(std::function<Task<T>(Shard&)> body);
+  // Starts a run from a shard's thread; an Error of starting finishes `state`.
+  void start_on(std::size_t shard, Agent agent, Input input, RunOptions options,
+                std::shared_ptr<RunHandle::State> state);
+  Shard* current_shard() const;  // whose thread this is; null: none of this engine's
   std::size_t shard_of(const std::string& session) const;
   std::size_t next_shard() { return started_++ % shards_.size(); }
   std::size_t shards() const { return shards_.size(); }
@@ -39,7 +43,6 @@ class EngineCore {
   Result<void> open_now();
   Result<void> recover();
   void failed(Error error);
-  bool on_shard_thread() const;
 
   EngineOptions options_;
   World world_;
@@ -74,7 +77,7 @@ Result<T> EngineCore::on_shard(std::size_t shard, std::function<Task<T>(Shard&)>
     std::condition_variable changed;
     std::optional<Result<T>> result;
   };
-  if (on_shard_thread()) {
+  if (current_shard()) {
     return fail(ErrorKind::misuse,
                 "an engine's blocking call was made on its shard's thread (from a planner or a "
                 "Task tool), where it would wait for itself");

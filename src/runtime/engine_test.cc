@@ -28,5 +28,38 @@ TEST(EngineTest, AnswersThroughAModelAndATool) {
   EXPECT_TRUE(answer->text.starts_with("done")) << answer->text;
 }
 
+Task<std::string> ask_twice(Engine& engine) {
+  Answer first = co_await engine.call(clerk(), "one");
+  Answer second = co_await engine.call(clerk(), "two");
+  co_return first.text + " " + second.text;
+}
+
+TEST(EngineTest, ACoroutineOfTheHostAwaitsRuns) {
+  for (std::uint32_t threads : {0U, 1U}) {
+    EngineOptions with = options(make_memory_store(), call_then_answer({}));
+    with.threads = threads;
+    Engine engine(std::move(with));
+    Result<std::string> text = engine.block_on(ask_twice(engine));
+    ASSERT_TRUE(text) << text.error().message;
+    EXPECT_TRUE(text->starts_with("done: one")) << *text;
+    EXPECT_NE(text->find(" done: two"), std::string::npos) << *text;
+  }
+}
+
+TEST(EngineTest, ABlockingCallOnAShardIsMisuse) {
+  Engine* self = nullptr;
+  Agent asker = clerk();
+  asker.tools = {tool("nested", "Asks the engine.", [&](ToolContext&) -> Task<std::string> {
+                   Result<Answer> answer = self->run(clerk(), "again");
+                   co_return answer ? "ran" : std::string(to_string(answer.error().kind));
+                 }).read()};
+  Engine engine(options(make_memory_store(), call_then_answer({{.tool = "nested",
+                                                                .arguments = Json::object({})}})));
+  self = &engine;
+  Result<Answer> answer = engine.run(asker, "go");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_NE(answer->text.find("misuse"), std::string::npos) << answer->text;
+}
+
 }  // namespace
 }  // namespace ragent

@@ -40,9 +40,25 @@ void RunHandle::State::push(Event event) {
 }
 
 void RunHandle::State::finish(Result<Answer> result) {
-  std::lock_guard lock(mutex_);
-  if (!result_) result_.emplace(std::move(result));
-  signal();
+  Function then;
+  {
+    std::lock_guard lock(mutex_);
+    if (!result_) result_.emplace(std::move(result));
+    then = std::exchange(then_, {});
+    signal();
+  }
+  if (then) then();
+}
+
+void RunHandle::State::when_finished(Function then) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!result_) {
+      then_ = std::move(then);
+      return;
+    }
+  }
+  then();
 }
 
 void RunHandle::State::stand(std::string why) {
@@ -68,6 +84,11 @@ std::optional<Event> RunHandle::State::pop(std::chrono::milliseconds timeout) {
     (void)!::read(fd_, &count, sizeof count);
   }
   return event;
+}
+
+Result<Answer> RunHandle::State::result() {
+  std::lock_guard lock(mutex_);
+  return *result_;
 }
 
 Result<Answer> RunHandle::State::wait() {

@@ -26,9 +26,13 @@ struct RunHandle::State {
   void stand(std::string why);  // it waits for a person, or cannot go on
   void work();                  // it goes on again
 
+  // `then` runs once, where finish() is called; at once when it has been.
+  void when_finished(Function then);
+
   // From the caller.
   std::optional<Event> pop(std::chrono::milliseconds timeout);
   Result<Answer> wait();
+  Result<Answer> result();  // after finish()
 
   std::shared_ptr<EngineCore> engine;  // shared with the Engine: it drives the shard when
                                        // the engine has no threads
@@ -43,6 +47,7 @@ struct RunHandle::State {
   std::deque<Event> events_;
   std::optional<Result<Answer>> result_;
   std::string standing_;
+  Function then_;
   int fd_ = -1;
   friend class RunHandle;
 };

@@ -83,6 +83,7 @@ class Shard {
   Result<Known*> find(const Tenant& tenant, const std::string& uid);
   Result<std::shared_ptr<const Binding>> bind(const Agent& agent, const RunOptions& options);
   Task<std::shared_ptr<const Binding>> rebind(Tenant tenant, RunRow row, std::string folder);
+  void keep(std::shared_ptr<const Binding> binding);
   Result<Model*> model(const std::string& name);
   Result<Planner> planner(const std::string& name) const;
   Task<void> steer(Known& at_work, Input input, std::shared_ptr<RunHandle::State> handle);

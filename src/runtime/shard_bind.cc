@@ -15,6 +15,17 @@ std::vector<std::string> names_of(const std::vector<Planner>& planners) {
   return out;
 }
 
+// Whether its native tools and its permissions are still those of the agent as it is today.
+bool has_bodies_of(const Binding& binding, const Agent& today) {
+  return binding.permissions == today.permissions &&
+         std::ranges::all_of(binding.tools, [&](const Tool& bound) {
+           return bound.spec.kind != ToolSpec::Kind::native ||
+                  std::ranges::any_of(today.tools, [&](const Tool& tool) {
+                    return tool.spec.name == bound.spec.name && tool.body == bound.body;
+                  });
+         });
+}
+
 }  // namespace
 
 // The model of that name on this shard, opened by the first source that knows it.
@@ -81,9 +92,13 @@ Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent,
   binding->model = *opened;
   binding->digest = spec_digest(wanted);
   binding->spec = std::move(wanted);
-  if (bindings_.size() == kBindingsKept) bindings_.erase(bindings_.begin());
-  bindings_.push_back(binding);
+  keep(binding);
   return binding;
+}
+
+void Shard::keep(std::shared_ptr<const Binding> binding) {
+  if (bindings_.size() == kBindingsKept) bindings_.erase(bindings_.begin());
+  bindings_.push_back(std::move(binding));
 }
 
 // A run keeps the spec it began with; bodies and permissions are those of today.
@@ -93,12 +108,19 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
   std::string text = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
     return store.journal().spec(tenant, row.spec);
   });
-  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(text));
   const Agent* today = nullptr;
   if (auto known = agents_.find(row.agent); known != agents_.end()) today = &known->second;
   for (const Agent& agent : parts_.options.agents) {
     if (!today && agent.profile.name == row.agent) today = &agent;
   }
+  // Runs of one agent share what they are bound to: its data is read once, not for each of them.
+  auto same = [&](const std::shared_ptr<const Binding>& one) {
+    return one->digest == row.spec && one->folder == folder && (!today || has_bodies_of(*one, *today));
+  };
+  if (auto known = std::ranges::find_if(bindings_, same); known != bindings_.end()) {
+    co_return *known;
+  }
+  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(text));
   auto binding = std::make_shared<Binding>(Binding{.digest = row.spec, .folder = folder});
   if (today) {
     binding->permissions = today->permissions;
@@ -106,9 +128,10 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
     Result<Agent> loaded = load_agent(folder);
     if (loaded) binding->permissions = loaded->permissions;
   }
+  ToolBinder binder;  // the tools of one folder share its data
   for (const ToolSpec& spec : pinned.tools) {
     if (spec.kind != ToolSpec::Kind::native) {
-      binding->tools.push_back(co_await bind_tool(spec, folder));
+      binding->tools.push_back(co_await binder.bind(spec, folder));
       continue;
     }
     const Tool* body = nullptr;
@@ -127,6 +150,7 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
   binding->planner = co_await planner(pinned.planner);
   binding->model = co_await model(pinned.model);
   binding->spec = std::move(pinned);
+  keep(binding);
   co_return binding;
 }
 

@@ -22,7 +22,10 @@ inline ScriptedReply call_then_answer(std::vector<ToolCall> calls) {
   return [calls](const ModelRequest& request) -> Result<Reply> {
     std::size_t replies = request.transcript.replies();
     if (replies < calls.size()) return Reply{.calls = {calls[replies]}, .finish = Finish::calls};
-    return Reply{.text = "done: " + request.transcript.last().text()};
+    const Message& last = request.transcript.last();
+    const ToolResult* result =
+        last.parts.empty() ? nullptr : std::get_if<ToolResult>(&last.parts.back());
+    return Reply{.text = "done: " + (result ? result->observation.text() : last.text())};
   };
 }
 
