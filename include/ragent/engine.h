@@ -32,6 +32,9 @@ struct EngineOptions {
   bool resume = true;               // carry on the unfinished runs of this home at opening
   bool check_replay = false;        // replay each finished run and compare (RAGENT_CHECK=replay)
   std::chrono::milliseconds evict_after = std::chrono::seconds(30);  // a run that waits for people
+  // How long closing waits for effects under way, so that their outcomes are known; no new ones
+  // are begun meanwhile.
+  std::chrono::milliseconds close_wait = std::chrono::seconds(10);
   std::unique_ptr<World> world = {};  // null: the real one
   EngineOptions();
   EngineOptions(EngineOptions&&) noexcept;

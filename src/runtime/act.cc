@@ -280,6 +280,7 @@ Task<Observation> Branch::perform_effect(CallPlan& plan, const Tool& tool,
 // by the run whoever still listens.
 Task<Observation> Branch::run_effect(CallPlan& plan, const Tool& tool, std::uint32_t number,
                                      std::int64_t not_after) {
+  if (run_.draining()) co_await forever();  // the next engine of this home begins it
   std::string key =
       key_of(plan);
   append(record(plan.step, RecordKind::act, Phase::intent,

@@ -71,7 +71,7 @@ Result<void> EngineCore::open_now() {
   store_pool_ = world_.pool(first, limits::kStoreThreads, limits::kPoolQueueMax);
   blocking_pool_ = world_.pool(first, limits::kBlockingThreads, limits::kPoolQueueMax);
   writer_ = std::make_unique<JournalWriter>(store_->journal(), *writer_pool_, first,
-                                     [this](Error error) { failed(std::move(error)); });
+                                     [this](Error error) { fail_with(std::move(error)); });
   filer_ = std::make_unique<Filer>(first, *store_pool_, *store_, *writer_, log_);
   for (auto& loop : loops_) {
     shards_.push_back(std::make_unique<Shard>(
@@ -115,7 +115,12 @@ Result<void> EngineCore::recover() {
   return {};
 }
 
-void EngineCore::failed(Error error) {
+bool EngineCore::failed() {
+  std::lock_guard lock(failed_mutex_);
+  return failure_.has_value();
+}
+
+void EngineCore::fail_with(Error error) {
   log_.error("the store failed: the engine stops", {{"error", error.message}});
   {
     std::lock_guard lock(failed_mutex_);
@@ -131,7 +136,13 @@ void EngineCore::close() {
     std::lock_guard lock(open_mutex_);
     if (!opened_) opened_ = fail(ErrorKind::unavailable, "the engine was closed");
   }
-  if (closing_.exchange(true)) return;
+  if (closing_) return;
+  if (*opened_ && options_.close_wait.count() > 0 && !failed()) {
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+      (void)on_shard<void>(i, [](Shard& shard) { return shard.drain(); });
+    }
+  }
+  closing_ = true;
   for (auto& loop : loops_) loop->post([] {});
   threads_.clear();
   shards_.clear();

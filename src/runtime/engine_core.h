@@ -42,7 +42,8 @@ class EngineCore {
  private:
   Result<void> open_now();
   Result<void> recover();
-  void failed(Error error);
+  void fail_with(Error error);
+  bool failed();
 
   EngineOptions options_;
   World world_;

@@ -1,6 +1,11 @@
 // The engine end to end: memory store, scripted model, native tools.
 #include <runtime/test_engine.h>
 
+#include <store/memory/memory_store.h>
+
+#include <atomic>
+#include <thread>
+
 namespace ragent {
 namespace {
 
@@ -59,6 +64,36 @@ TEST(EngineTest, ABlockingCallOnAShardIsMisuse) {
   Result<Answer> answer = engine.run(asker, "go");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_NE(answer->text.find("misuse"), std::string::npos) << answer->text;
+}
+
+TEST(EngineTest, ClosingWaitsForAnEffectUnderWay) {
+  auto disk = std::make_shared<MemoryDisk>();
+  std::atomic<bool> begun = false;
+  std::atomic<int> done = 0;
+  Agent slow = clerk();
+  slow.tools = {tool("pay", "Pays.", [&](Json) {
+                  begun = true;
+                  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+                  return ++done;
+                }).once()};
+  auto reply = call_then_answer({{.tool = "pay", .arguments = Json::object({})}});
+  std::string run;
+  {
+    EngineOptions with = options(make_memory_store(disk), reply);
+    with.threads = 1;
+    with.close_wait = std::chrono::seconds(5);
+    Engine engine(std::move(with));
+    Result<RunHandle> handle = engine.start(slow, "pay");
+    ASSERT_TRUE(handle) << handle.error().message;
+    run = handle->id();
+    while (!begun) std::this_thread::yield();
+  }
+  EXPECT_EQ(done, 1);
+  Result<FiledRun> left = make_memory_store(disk)->tenants().run(Tenant(), run);
+  ASSERT_TRUE(left) << left.error().message;
+  EXPECT_TRUE(std::ranges::any_of(left->records, [](const Record& record) {
+    return record.kind == RecordKind::act && record.phase == Phase::outcome;
+  }));
 }
 
 }  // namespace

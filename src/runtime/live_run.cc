@@ -90,6 +90,7 @@ LiveRun::~LiveRun() {
   root_.reset();
 }
 
+bool LiveRun::draining() const { return shard_.draining(); }
 Loop& LiveRun::loop() { return shard_.loop(); }
 std::uint64_t LiveRun::random() { return shard_.random(); }
 std::int64_t LiveRun::now_ms() { return shard_.now_ms(); }

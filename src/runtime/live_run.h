@@ -74,6 +74,7 @@ class LiveRun {
   void report_divergence();
 
   Loop& loop();
+  bool draining() const;
   std::int64_t now_ms();
   std::uint64_t random();
   Task<void> until(std::int64_t wall_ms);

@@ -218,6 +218,7 @@ void LiveRun::start_attempt(std::shared_ptr<Attempt> attempt, Tool tool) {
 }
 
 Task<void> LiveRun::attempt_body(Attempt& one, Tool tool) {
+  Shard::EffectUnderWay under_way(shard_);
   co_await shard_.committed(shard_.ticket());
   one.started = true;
   emit({.kind = Event::Kind::attempt_started,

@@ -446,6 +446,13 @@ Task<void> Shard::check(const Known& known) {
                 "run " + known.row.uid + " does not replay: " + again.diverged());
 }
 
+Task<void> Shard::drain() {
+  draining_ = true;
+  TimePoint until = loop_.now() + parts_.options.close_wait;
+  while (effects_ > 0 && loop_.now() < until) co_await loop_.sleep(std::chrono::milliseconds(2));
+  co_await barrier();
+}
+
 void Shard::halt(const Error& error) {
   halted_ = true;
   group_ = {};

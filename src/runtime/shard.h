@@ -43,10 +43,19 @@ class Shard {
   Task<void> answer(Tenant tenant, std::string uid, StepName step, Decision decision);
   Task<void> resolve(Tenant tenant, std::string uid, StepName step, Resolution resolution);
   Task<void> cancel(Tenant tenant, std::string uid, std::string reason);
+  Task<void> drain();             // until the effects under way have ended, or close_wait
   void halt(const Error& error);  // drops every run; nothing is recorded any more
   Scope& scope() { return scope_; }
 
   // For its runs.
+  struct EffectUnderWay {  // from its intent to its outcome
+    explicit EffectUnderWay(Shard& on) : shard(on) { ++shard.effects_; }
+    EffectUnderWay(const EffectUnderWay&) = delete;
+    EffectUnderWay& operator=(const EffectUnderWay&) = delete;
+    ~EffectUnderWay() { --shard.effects_; }
+    Shard& shard;
+  };
+  bool draining() const { return draining_; }
   Loop& loop() { return loop_; }
   const ShardParts& parts() const { return parts_; }
   Group& group() { return group_; }               // of this turn
@@ -113,6 +122,8 @@ class Shard {
   std::vector<std::shared_ptr<const Binding>> bindings_ = {};  // lately used; shared with runs
   std::map<std::string, Agent> agents_ = {};           // by name: bodies and permissions of today
   bool halted_ = false;
+  bool draining_ = false;
+  std::uint32_t effects_ = 0;
   std::shared_ptr<Shard*> self_;                       // null inside once it is gone
   Scope scope_;
 };
