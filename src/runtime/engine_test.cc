@@ -3,6 +3,7 @@
 
 #include <store/memory/memory_store.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
