@@ -298,7 +298,8 @@ def main():
           "code city country name lat lon elevation_m timezone departures".split(), table)
     write(data / "places.csv", ["name", "code"], place_rows(airports, macs, chosen))
     write(data / "flights.csv",
-          "flight origin destination departs arrives days fare".split(), sorted(flights, key=lambda r: (r[1], r[2], r[3])))
+          "flight origin destination departs arrives days fare".split(),
+          sorted(flights, key=lambda r: (r[1], r[2], r[3])))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 // Agent: what a user writes, in C++ or in agent.toml. AgentSpec: what a run is pinned to.
 //
 //   Agent clerk{.profile = {.name = "clerk", .instructions = "Answer in one sentence."},
-//               .tools = {tool("add", "Add two integers.", [](Sum s) { return s.a + s.b; }).read()}};
+//               .tools = {tool("add", "Add integers.", [](Sum s) { return s.a + s.b; }).read()}};
 //   Result<Agent> travel = load_agent("agents/travel");
 //
 // Values; any thread.
@@ -15,7 +15,7 @@ namespace ragent {
 // Upper bounds of a run; a think and each call of an act are one step. 0 forbids, absent = default.
 struct Budget {
   std::int64_t steps = 32;
-  std::int64_t tokens = 200'000;           // input not cached + output
+  std::int64_t tokens = 200'000;  // input not cached + output
   std::chrono::milliseconds time = std::chrono::minutes(10);  // while it works, not while it waits
   friend bool operator==(const Budget&, const Budget&) = default;
 };

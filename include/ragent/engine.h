@@ -43,17 +43,17 @@ struct EngineOptions {
 };
 
 enum class OnBusy : std::uint8_t {
-  enqueue,    // after the run at work
-  reject,     // Error{conflict}
+  enqueue,  // after the run at work
+  reject,  // Error{conflict}
   interrupt,  // cancel it at its next step
-  steer,      // deliver to it before its next think
+  steer,  // deliver to it before its next think
 };
 
 struct RunOptions {
   Tenant tenant = {};
   std::string session = {};  // empty: a new one
   OnBusy on_busy = OnBusy::enqueue;
-  std::string model = {};    // override, resolved now into the recorded spec
+  std::string model = {};  // override, resolved now into the recorded spec
   std::string planner = {};
   std::optional<Budget> budget = {};
   std::chrono::milliseconds deadline = {};  // wall time from now; 0: none
@@ -61,19 +61,27 @@ struct RunOptions {
 };
 
 enum class RunState : std::uint8_t {
-  working, waiting_ask, waiting_timer, waiting_message, in_doubt,
-  unbound, diverged, quarantined, paused, ended,
+  working,
+  waiting_ask,
+  waiting_timer,
+  waiting_message,
+  in_doubt,
+  unbound,
+  diverged,
+  quarantined,
+  paused,
+  ended,
 };
 std::string_view to_string(RunState state);
 
 struct Event {
   enum class Kind : std::uint8_t {
-    state,            // the run's state changed: body {"state": …}
-    delta,            // a piece of a reply: (path, step, attempt), no id
+    state,  // the run's state changed: body {"state": …}
+    delta,  // a piece of a reply: (path, step, attempt), no id
     attempt_started,  // drop older deltas of this step
-    step,             // a record is durable; id = its number in the run
-    progress,         // a tool's note
-    ended,            // body {"outcome": …, "answer": …}
+    step,  // a record is durable; id = its number in the run
+    progress,  // a tool's note
+    ended,  // body {"outcome": …, "answer": …}
   };
   Kind kind = Kind::step;
   std::uint64_t id = 0;  // number of the record in the run; 0 for those without
@@ -112,7 +120,7 @@ struct Ask {
   std::string id = {};  // RUN/PATH:STEP.CALL
   std::string run = {};
   std::string question = {};
-  Json schema = {};     // empty: allow or deny
+  Json schema = {};  // empty: allow or deny
   std::string digest = {};  // of what is shown: tool, arguments, labels
 };
 

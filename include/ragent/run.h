@@ -92,7 +92,7 @@ class Run {
   Task<Fork<R>> fork(std::vector<Item> items, Task<R> (*body)(Run&, Item),
                      bool speculative = false);
 
-  const Budget& budget() const;     // what this branch has left
+  const Budget& budget() const;  // what this branch has left
   const std::string& path() const;  // "0", "0.4.1"
   bool speculative() const;
 
@@ -118,10 +118,10 @@ class Fork {
   // The child that ended first among those not handed out; its choice is a step.
   Task<Ended<R>> next();
   Task<std::vector<Result<R>>> all();  // by index
-  Task<Ended<R>> any();                // the first success, else the last failure; cancels the rest
-  Task<Ended<R>> first();              // the first to end; cancels the rest
+  Task<Ended<R>> any();  // the first success, else the last failure; cancels the rest
+  Task<Ended<R>> first();  // the first to end; cancels the rest
   Task<void> cancel(std::vector<std::uint32_t> indices, std::string reason = "pruned");
-  std::size_t open() const;            // children neither handed out nor cancelled
+  std::size_t open() const;  // children neither handed out nor cancelled
 
  private:
   friend class Run;

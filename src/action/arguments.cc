@@ -71,9 +71,11 @@ Result<SeenRule> seen_rule(const std::string& argument, std::string_view rest) {
   if (!whole && parts.size() != 1) {
     return fail(ErrorKind::invalid,
                 fmt::format("expected \"seen: KEY from TOOL\", as in \"seen: id from "
-                            "search_flights\"; got \"seen: {}\"", printable(rest, 60)));
+                            "search_flights\"; got \"seen: {}\"",
+                            printable(rest, 60)));
   }
-  return SeenRule{.argument = argument, .key = std::string(parts[0]),
+  return SeenRule{.argument = argument,
+                  .key = std::string(parts[0]),
                   .tool = whole ? std::string(parts[2]) : ""};
 }
 

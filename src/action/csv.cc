@@ -34,8 +34,8 @@ class Reader {
   Result<std::string_view> cell();
   Result<std::string_view> quoted();
   bool at_line_end() const {
-    return text_[at_] == '\n' || (text_[at_] == '\r' && at_ + 1 < text_.size() &&
-                                  text_[at_ + 1] == '\n');
+    return text_[at_] == '\n' ||
+           (text_[at_] == '\r' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n');
   }
 
   std::vector<char>& text_;

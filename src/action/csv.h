@@ -26,7 +26,7 @@ struct CsvTable {
   };
   std::vector<Column> columns = {};
   std::vector<std::string_view> cells = {};  // row by row, views of `text`
-  std::vector<char> text = {};               // a vector: its bytes stay in place when it is moved
+  std::vector<char> text = {};  // a vector: its bytes stay in place when it is moved
 
   std::size_t rows() const { return cells.size() / columns.size(); }
   std::span<const std::string_view> row(std::size_t index) const {

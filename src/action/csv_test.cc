@@ -35,7 +35,8 @@ TEST(Csv, RecognisesTypes) {
   Result<CsvTable> table = parse_csv(
       "i,r,code,big,none,mixed,neg,inf\n"
       "1,1.5,007,9223372036854775808,,1,-3,inf\n"
-      ",2,12,1,,x,0,1\n", "x.csv");
+      ",2,12,1,,x,0,1\n",
+      "x.csv");
   ASSERT_TRUE(table) << table.error().message;
   std::vector<Type> types;
   for (const CsvTable::Column& column : table->columns) types.push_back(column.type);

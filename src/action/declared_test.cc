@@ -52,12 +52,15 @@ class Folder : public ::testing::Test {
   Result<Tool> bind(ToolSpec spec) { return binder_.bind(std::move(spec), folder_.string()); }
   Result<Tool> bind_sql(std::string sql, std::string_view properties = "{}") {
     Json schema = Json::object({{"type", "object"}, {"properties", parsed(properties)}});
-    return bind({.name = "t", .parameters = schema, .kind = ToolSpec::Kind::sql,
-                 .source = std::move(sql)});
+    return bind(
+        {.name = "t", .parameters = schema, .kind = ToolSpec::Kind::sql, .source = std::move(sql)});
   }
   Result<Tool> bind_exec(std::string command, std::string query = {}) {
-    return bind({.name = "t", .parameters = Json::object({}), .kind = ToolSpec::Kind::exec,
-                 .source = std::move(command), .query_source = std::move(query)});
+    return bind({.name = "t",
+                 .parameters = Json::object({}),
+                 .kind = ToolSpec::Kind::exec,
+                 .source = std::move(command),
+                 .query_source = std::move(query)});
   }
   Result<Json> call(const Result<Tool>& tool, Json arguments = Json::object({})) {
     if (!tool) return fail(tool.error());
@@ -129,15 +132,17 @@ TEST_F(Sql, BindsEveryKindOfArgument) {
 
 TEST_F(Sql, ReadsSqliteFilesAndNeverWritesThem) {
   {
-    Result<Database> made = Database::open((folder_ / "ledger.db").string(),
-                                           Database::Mode::create);
+    Result<Database> made =
+        Database::open((folder_ / "ledger.db").string(), Database::Mode::create);
     ASSERT_TRUE(made && made->execute("create table booking(id); insert into booking values (7)"));
   }
   EXPECT_EQ(call(bind_sql("select id from ledger.booking"))->dump(), R"([{"id":7}])");
   EXPECT_EQ(call(bind_sql("select id from booking"))->dump(), R"([{"id":7}])");
   write("broken.db", "this is no database at all, however long it may be");
-  EXPECT_THAT(error_of(ToolBinder().bind({.name = "t", .parameters = Json::object({}),
-                                          .kind = ToolSpec::Kind::sql, .source = "select 1"},
+  EXPECT_THAT(error_of(ToolBinder().bind({.name = "t",
+                                          .parameters = Json::object({}),
+                                          .kind = ToolSpec::Kind::sql,
+                                          .source = "select 1"},
                                          folder_.string())),
               AllOf(HasSubstr("broken.db"), HasSubstr("not a database")));
 }
@@ -148,13 +153,13 @@ TEST_F(Sql, RefusesEverythingButReading) {
        {"delete from t", "insert into t values (2)", "update t set a = 2", "drop table t",
         "create table u(a)", "attach 'x.db' as x", "pragma query_only = off", "vacuum into 'x.db'",
         "begin", "/* select */ delete from t", "-- select\ndelete from t", "",
-        "with x as (select 1) delete from t", "select 1; delete from t",
-        "explain select 1"}) {
+        "with x as (select 1) delete from t", "select 1; delete from t", "explain select 1"}) {
     EXPECT_NE(error_of(bind_sql(sql)), "no error") << sql;
   }
-  EXPECT_THAT(error_of(bind_sql("delete from t")),
-              HasSubstr("tool t: sql: expected a query that begins with SELECT, WITH or VALUES, got "
-                        "\"delete\"; an sql tool only reads"));
+  EXPECT_THAT(
+      error_of(bind_sql("delete from t")),
+      HasSubstr("tool t: sql: expected a query that begins with SELECT, WITH or VALUES, got "
+                "\"delete\"; an sql tool only reads"));
   EXPECT_THAT(error_of(bind_sql("with x as (select 1) delete from t")), HasSubstr("that writes"));
   EXPECT_EQ(call(bind_sql(" -- all\n/* of */ select count(*) n from t;"))->dump(), R"([{"n":1}])");
   EXPECT_FALSE(fs::exists("x.db"));
@@ -164,10 +169,10 @@ TEST_F(Sql, NamesWhatIsWrongWithAQuery) {
   write("flights.csv", kFlights);
   EXPECT_THAT(error_of(bind_sql("select * from flihts")),
               HasSubstr("no such table: flihts; tables: flights"));
-  EXPECT_THAT(error_of(bind_sql("select * from flights where id = :fro",
-                                R"({"from":{"type":"string"}})")),
-              HasSubstr(":fro is not an argument of the tool (did you mean \"from\"?); its "
-                        "arguments: from"));
+  EXPECT_THAT(
+      error_of(bind_sql("select * from flights where id = :fro", R"({"from":{"type":"string"}})")),
+      HasSubstr(":fro is not an argument of the tool (did you mean \"from\"?); its "
+                "arguments: from"));
   EXPECT_THAT(error_of(bind_sql("select ?")), HasSubstr("parameters by name"));
   EXPECT_THAT(error_of(bind_sql("select id, id from flights")), HasSubstr("\"id\" twice"));
   EXPECT_THAT(error_of(bind_sql("selct 1")), HasSubstr("got \"selct\""));
@@ -183,8 +188,10 @@ TEST_F(Sql, NamesWhatIsWrongWithTheData) {
   fs::remove(folder_ / "more/A.csv");
   write(".hidden/a.csv", "nonsense,,");
   EXPECT_EQ(error_of(bind_sql("select x from a")), "no error");
-  EXPECT_THAT(error_of(ToolBinder().bind({.name = "t", .parameters = Json::object({}),
-                                          .kind = ToolSpec::Kind::sql, .source = "select 1"},
+  EXPECT_THAT(error_of(ToolBinder().bind({.name = "t",
+                                          .parameters = Json::object({}),
+                                          .kind = ToolSpec::Kind::sql,
+                                          .source = "select 1"},
                                          (folder_ / "none").string())),
               HasSubstr("No such file"));
 }
@@ -263,8 +270,7 @@ TEST_F(Exec, TellsTheProgramWhoAsks) {
         std::string("RAGENT_SESSION=s1 "), std::string("RAGENT_RUN=r1 "),
         fmt::format("RAGENT_AGENT_DIR={} ", folder_.string()),
         fmt::format("RAGENT_WORKSPACE={} ", host_.context.workspace),
-        fmt::format("RAGENT_NOT_AFTER={} ",
-                    host_.context.not_after.time_since_epoch().count())}) {
+        fmt::format("RAGENT_NOT_AFTER={} ", host_.context.not_after.time_since_epoch().count())}) {
     EXPECT_THAT(env, HasSubstr(expected));
   }
   EXPECT_EQ(env.find("hidden"), env.npos);
@@ -391,8 +397,8 @@ TEST_F(Exec, NamesWhatIsWrongWithAProgram) {
 TEST_F(Exec, ReapsWhatAnEarlierProcessLeft) {
   // A daemon, as an engine that was killed leaves it: its own session, our workspace's mark.
   std::string workspace = fs::canonical(folder_).string() + "/runs/r1";
-  std::string command = fmt::format(
-      "RAGENT_WORKSPACE={0} setsid sleep 300 & echo $! > {0}/pid", workspace);
+  std::string command =
+      fmt::format("RAGENT_WORKSPACE={0} setsid sleep 300 & echo $! > {0}/pid", workspace);
   ASSERT_EQ(std::system(command.c_str()), 0);
   EXPECT_EQ(reap_stale((folder_ / "other").string()), 0U);
   std::size_t killed = 0;

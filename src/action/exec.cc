@@ -107,8 +107,7 @@ class ExecBody : public ToolBody {
     co_return Error{.kind = ErrorKind::invalid,
                     .message = fmt::format("{}: expected {{\"state\": \"happened\", "
                                            "\"cannot_happen\" or \"unknown\"}}, got {}",
-                                           query_.front(),
-                                           printable(out.dump(), kShownBytesMax))};
+                                           query_.front(), printable(out.dump(), kShownBytesMax))};
   }
 
  private:
@@ -143,8 +142,10 @@ std::vector<std::string> ExecBody::environment_of(const ToolContext& context) co
 }
 
 Task<Json> ExecBody::run(ToolContext& context, std::vector<std::string> argv, std::string input) {
-  ProcessOptions options{.argv = std::move(argv), .env = environment_of(context),
-                         .directory = context.workspace, .input = std::move(input)};
+  ProcessOptions options{.argv = std::move(argv),
+                         .env = environment_of(context),
+                         .directory = context.workspace,
+                         .input = std::move(input)};
   if (!options.directory.empty()) {
     Result<Json> made = co_await context.host
                             .blocking([folder = options.directory]() -> Result<Json> {
@@ -181,8 +182,7 @@ Task<Json> ExecBody::run(ToolContext& context, std::vector<std::string> argv, st
   if (json) co_return std::move(*json);
   co_return Error{.kind = ErrorKind::invalid,
                   .message = fmt::format("{}: expected JSON on stdout, got \"{}\" ({})", name,
-                                         printable(ran.out, kShownBytesMax),
-                                         json.error().message)};
+                                         printable(ran.out, kShownBytesMax), json.error().message)};
 }
 
 // The value of a variable in the environment that a process was started with.

@@ -33,8 +33,8 @@ Verdict unknown_tool(const std::vector<ToolSpec>& tools, std::string_view name) 
   for (const ToolSpec& tool : tools) names.push_back(tool.name);
   std::string text = "there is no tool \"" + std::string(name) + "\"";
   if (auto near = nearest(name, names)) text += "; did you mean \"" + *near + "\"?";
-  return refuse(text + (names.empty() ? "; this agent has none"
-                                      : "; the tools are: " + listed(names, 32)));
+  return refuse(
+      text + (names.empty() ? "; this agent has none" : "; the tools are: " + listed(names, 32)));
 }
 
 // An argument that must stand in an earlier observation, and does not.
@@ -54,8 +54,7 @@ std::optional<std::string> unseen(const GateRequest& request, const ToolSpec& sp
 
 }  // namespace
 
-void Seen::add(const std::vector<ToolSpec>& tools, std::string_view tool,
-               const Json& observation) {
+void Seen::add(const std::vector<ToolSpec>& tools, std::string_view tool, const Json& observation) {
   std::shared_ptr<Values> grown;
   for (const ToolSpec& spec : tools) {
     for (const SeenRule& rule : spec.seen) {
@@ -93,16 +92,16 @@ Verdict admit(const GateRequest& request) {
     return refuse(spec->name + " changes the world: a speculative branch may only read");
   }
   if (!spec->words.empty() && !says_any(request.said, spec->words)) {
-    return refuse(spec->name + " may be used only when the user asks for it: " +
-                  listed(spec->words));
+    return refuse(spec->name +
+                  " may be used only when the user asks for it: " + listed(spec->words));
   }
   std::vector<std::string> wrong = validate(spec->parameters, request.call.arguments);
   if (!wrong.empty()) return refuse("wrong arguments for " + spec->name + ": " + listed(wrong));
   if (auto reason = unseen(request, *spec)) return refuse(*reason);
   if (permission == Permission::allow) return {};
-  std::string shown = spec->ask.empty() ? "Allow " + spec->name + " with " +
-                                              request.call.arguments.dump() + "?"
-                                        : fill_template(spec->ask, request.call.arguments);
+  std::string shown = spec->ask.empty()
+                          ? "Allow " + spec->name + " with " + request.call.arguments.dump() + "?"
+                          : fill_template(spec->ask, request.call.arguments);
   Json subject = Json::object({{"tool", spec->name},
                                {"arguments", request.call.arguments},
                                {"trusted", spec->label.trusted},
@@ -131,8 +130,7 @@ std::vector<Offer> offers(const OfferRequest& request) {
 AfterUnknown after_unknown(const ToolSpec& spec, std::uint32_t attempts, std::uint32_t queries) {
   if (spec.effect == Effect::read) return AfterUnknown::run_again;
   if (spec.effect == Effect::idempotent) {
-    return attempts < limits::kEffectAttemptsMax ? AfterUnknown::run_again
-                                                 : AfterUnknown::in_doubt;
+    return attempts < limits::kEffectAttemptsMax ? AfterUnknown::run_again : AfterUnknown::in_doubt;
   }
   return spec.query && queries < limits::kQueryAttemptsMax ? AfterUnknown::ask_query
                                                            : AfterUnknown::in_doubt;
@@ -185,14 +183,13 @@ Task<Observation> attempt(Tool tool, ToolContext& context, Json arguments, TimeP
                             .result();
   if (!stored) {
     bool certain = tool.spec.effect == Effect::read;
-    co_return failure(certain ? Observation::Status::failed : Observation::Status::unknown,
-                      "the result of " + tool.spec.name + " could not be kept: " +
-                          stored.error().message);
+    co_return failure(
+        certain ? Observation::Status::failed : Observation::Status::unknown,
+        "the result of " + tool.spec.name + " could not be kept: " + stored.error().message);
   }
   seen.artifact = *stored->string();
-  seen.value = Json::object({{"preview", preview},
-                             {"bytes", size},
-                             {"whole", "artifact://" + seen.artifact}});
+  seen.value = Json::object(
+      {{"preview", preview}, {"bytes", size}, {"whole", "artifact://" + seen.artifact}});
   co_return seen;
 }
 

@@ -19,10 +19,11 @@ constexpr std::size_t kShownBytesMax = 60;
 constexpr std::string_view kTypes[] = {"string", "integer", "number", "boolean",
                                        "array",  "object",  "null"};
 constexpr std::string_view kKeywords[] = {
-    "type",      "properties", "required",    "additionalProperties", "items",    "enum",
-    "const",     "minimum",    "maximum",     "minLength",            "maxLength", "minItems",
-    "maxItems",  "format",     "anyOf",       "title",                "description", "default",
-    "examples",  "$schema"};
+    "type",        "properties", "required",  "additionalProperties",
+    "items",       "enum",       "const",     "minimum",
+    "maximum",     "minLength",  "maxLength", "minItems",
+    "maxItems",    "format",     "anyOf",     "title",
+    "description", "default",    "examples",  "$schema"};
 
 std::string shown(const Json& json) {
   if (json.is_null()) return "null";
@@ -119,16 +120,16 @@ void Check::number(const Json& schema, const Json& value, const std::string& pat
 void Check::string(const Json& schema, const std::string& text, const std::string& path) {
   auto length = static_cast<std::int64_t>(characters(text));
   if (length < schema.integer("minLength", 0)) {
-    fault(path, fmt::format("expected at least {} characters, got {}",
-                            schema.integer("minLength"), length));
+    fault(path, fmt::format("expected at least {} characters, got {}", schema.integer("minLength"),
+                            length));
   }
   if (length > schema.integer("maxLength", length)) {
-    fault(path, fmt::format("expected at most {} characters, got {}",
-                            schema.integer("maxLength"), length));
+    fault(path, fmt::format("expected at most {} characters, got {}", schema.integer("maxLength"),
+                            length));
   }
   if (schema.text("format") == "date" && !is_calendar_date(text)) {
-    fault(path, fmt::format("expected a date of the calendar as YYYY-MM-DD, got {}",
-                            shown(Json(text))));
+    fault(path,
+          fmt::format("expected a date of the calendar as YYYY-MM-DD, got {}", shown(Json(text))));
   }
 }
 
@@ -208,8 +209,7 @@ class SchemaCheck {
     if (faults_.size() >= limits::kFaultsMax) return;
     faults_.push_back(fmt::format("{}: expected {}, got {}", path, what, shown(got)));
   }
-  void keyword(std::string_view key, const Json& value, const std::string& path,
-               std::size_t depth);
+  void keyword(std::string_view key, const Json& value, const std::string& path, std::size_t depth);
   void type(const Json& value, const std::string& path);
   void schemas(const Json& value, const std::string& path, std::size_t depth);
 

@@ -96,10 +96,15 @@ TEST(CalendarDate, KnowsLeapYearsAndForms) {
 }
 
 TEST(Arguments, ReadsTheShortForms) {
-  Result<ParsedArguments> parsed_arguments = parse_arguments(
-      {{"from", "string: city or airport code"}, {"date", "date"}, {"seats", "integer?: seats"},
-       {"price", "number"}, {"direct", "boolean?"}, {"class", "one of: economy, business"},
-       {"flight", "seen: id from search_flights"}, {"note", "seen?: note"}});
+  Result<ParsedArguments> parsed_arguments =
+      parse_arguments({{"from", "string: city or airport code"},
+                       {"date", "date"},
+                       {"seats", "integer?: seats"},
+                       {"price", "number"},
+                       {"direct", "boolean?"},
+                       {"class", "one of: economy, business"},
+                       {"flight", "seen: id from search_flights"},
+                       {"note", "seen?: note"}});
   ASSERT_TRUE(parsed_arguments) << parsed_arguments.error().message;
   EXPECT_EQ(parsed_arguments->schema,
             parsed(R"({"type":"object","properties":{)"
@@ -136,9 +141,9 @@ TEST(Arguments, NamesTheNearMiss) {
 }
 
 TEST(SeenValues, FindsAKeyAtAnyDepthOnce) {
-  Json observation = parsed(
-      R"([{"id":"A1","price":3},{"id":"A2","more":{"id":["A3",4,{"id":"A5"}]}},{"id":"A1"},)"
-      R"({"id":null},{"identity":"no"}])");
+  Json observation =
+      parsed(R"([{"id":"A1","price":3},{"id":"A2","more":{"id":["A3",4,{"id":"A5"}]}},{"id":"A1"},)"
+             R"({"id":null},{"identity":"no"}])");
   EXPECT_THAT(seen_values(observation, "id"), ElementsAre("A1", "A2", "A3", "4", "A5"));
   EXPECT_THAT(seen_values(parsed(R"("id")"), "id"), IsEmpty());
   Json many = Json::array({});

@@ -220,8 +220,8 @@ void bind_argument(Statement& statement, int index, const Json* value,
   if (value->is_bool()) return statement.bind_at(index, *value->boolean() ? 1 : 0);
   if (value->integer()) return statement.bind_at(index, *value->integer());
   if (value->is_number()) return statement.bind_at(index, *value->number());
-  texts.push_back(std::make_unique<std::string>(value->string() ? *value->string()
-                                                                : value->dump()));
+  texts.push_back(
+      std::make_unique<std::string>(value->string() ? *value->string() : value->dump()));
   statement.bind_at(index, std::string_view(*texts.back()));
 }
 
@@ -338,8 +338,8 @@ Result<Json> SqlData::query(const std::string& sql, const Json& arguments,
                     fmt::format("the query has more than {} bytes of text; ask for less",
                                 limits::kToolOutputBytesMax));
       }
-      object.push_back({std::string(statement->column_name(column)),
-                        column_value(*statement, column)});
+      object.push_back(
+          {std::string(statement->column_name(column)), column_value(*statement, column)});
     }
     rows.push_back(std::move(object));
   }

@@ -64,8 +64,8 @@ Result<void> read_seen(const Json& json, ToolSpec& spec) {
   if (!rules) return {};
   if (!rules->array()) return fail(ErrorKind::invalid, "seen: expected an array of rules");
   for (const Json& rule : *rules->array()) {
-    SeenRule seen{.argument = rule.text("argument"), .key = rule.text("key"),
-                  .tool = rule.text("tool")};
+    SeenRule seen{
+        .argument = rule.text("argument"), .key = rule.text("key"), .tool = rule.text("tool")};
     if (seen.argument.empty() || seen.key.empty()) {
       return fail(ErrorKind::invalid, "seen: expected {argument, key, tool?}, got " + rule.dump());
     }
@@ -93,8 +93,10 @@ std::string_view to_string(Observation::Status status) { return name_of(status, 
 
 // Only what is not the default, so that a new member never changes the digest of an old spec.
 Json to_json(const ToolSpec& spec) {
-  Json out = Json::object({{"name", spec.name}, {"description", spec.description},
-                           {"parameters", spec.parameters}, {"effect", to_string(spec.effect)},
+  Json out = Json::object({{"name", spec.name},
+                           {"description", spec.description},
+                           {"parameters", spec.parameters},
+                           {"effect", to_string(spec.effect)},
                            {"kind", name_of(spec.kind, kKinds)}});
   if (spec.query) out["query"] = true;
   auto put = [&](std::string_view key, const std::string& text) {
@@ -124,11 +126,16 @@ Result<ToolSpec> tool_spec_from_json(const Json& json) {
   if (!effect) return where(std::move(effect.error()));
   auto kind = value_of<ToolSpec::Kind>(json.text("kind", "native"), kKinds, "kind");
   if (!kind) return where(std::move(kind.error()));
-  ToolSpec spec{.name = name, .description = json.text("description"), .effect = *effect,
-                .kind = *kind, .query = json.flag("query"), .ask = json.text("ask"),
+  ToolSpec spec{.name = name,
+                .description = json.text("description"),
+                .effect = *effect,
+                .kind = *kind,
+                .query = json.flag("query"),
+                .ask = json.text("ask"),
                 .undo = json.text("undo"),
                 .timeout = std::chrono::milliseconds(json.integer("timeout_ms")),
-                .version = json.text("version"), .source = json.text("source"),
+                .version = json.text("version"),
+                .source = json.text("source"),
                 .query_source = json.text("query_source")};
   if (const Json* parameters = json.find("parameters")) spec.parameters = *parameters;
   if (const Json* label = json.find("label")) {

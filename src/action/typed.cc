@@ -84,9 +84,8 @@ bool is_zero(const Shape& shape, const void* value) {
     case Kind::list:
     case Kind::map: each(shape, value, [&](std::string_view, const void*) { zero = false; }); break;
     case Kind::object:
-      with_default(shape, [&](void* fresh) {
-        zero = to_json(shape, value) == to_json(shape, fresh);
-      });
+      with_default(shape,
+                   [&](void* fresh) { zero = to_json(shape, value) == to_json(shape, fresh); });
       break;
   }
   return zero;
@@ -284,8 +283,10 @@ void Reader::read(const Shape& shape, const Json& json, void* value, std::string
       return;
     case Kind::number:
       if (!json.is_number()) return expected(path, "number", json);
-      if (shape.size == sizeof(double)) *static_cast<double*>(value) = *json.number();
-      else *static_cast<float*>(value) = static_cast<float>(*json.number());
+      if (shape.size == sizeof(double))
+        *static_cast<double*>(value) = *json.number();
+      else
+        *static_cast<float*>(value) = static_cast<float>(*json.number());
       return;
     case Kind::string:
       if (!json.is_string()) return expected(path, "string", json);
@@ -334,15 +335,13 @@ Json to_json(const Shape& shape, const void* value) {
     case Kind::json: return *static_cast<const Json*>(value);
     case Kind::choice: return choice_to_json(shape, value);
     case Kind::optional:
-      each(shape, value, [&](std::string_view, const void* item) {
-        out = to_json(*shape.inner, item);
-      });
+      each(shape, value,
+           [&](std::string_view, const void* item) { out = to_json(*shape.inner, item); });
       return out;
     case Kind::list:
       out = Json::array({});
-      each(shape, value, [&](std::string_view, const void* item) {
-        out.push_back(to_json(*shape.inner, item));
-      });
+      each(shape, value,
+           [&](std::string_view, const void* item) { out.push_back(to_json(*shape.inner, item)); });
       return out;
     case Kind::map: {
       Json::Object members;

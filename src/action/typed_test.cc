@@ -61,8 +61,13 @@ TEST(Schema, SpellsOutAStruct) {
 }
 
 TEST(FromJson, ReadsWhatToJsonWrites) {
-  Trip trip{.to = Place{.city = "Prague", .code = "PRG"}, .cabin = Cabin::first, .upgrade = {},
-            .seats = -3, .stops = {}, .fares = {{"base", 1.5}}, .flexible = true};
+  Trip trip{.to = Place{.city = "Prague", .code = "PRG"},
+            .cabin = Cabin::first,
+            .upgrade = {},
+            .seats = -3,
+            .stops = {},
+            .fares = {{"base", 1.5}},
+            .flexible = true};
   Json json = to_json_value(trip);
   EXPECT_EQ(json.dump(), R"({"to":{"city":"Prague","code":"PRG"},"cabin":"first","upgrade":null,)"
                          R"("seats":-3,"stops":[],"fares":{"base":1.5},"flexible":true})");
@@ -91,8 +96,9 @@ TEST(FromJson, NamesPathExpectedGotAndTheNearName) {
   EXPECT_THAT(error, HasSubstr("seats: expected integer from -128 to 127, got integer 128"));
   EXPECT_THAT(error, HasSubstr("fares.a: expected number, got string \"b\""));
   EXPECT_THAT(error, HasSubstr("flexible: expected true or false, got integer 1"));
-  EXPECT_EQ(error_of<std::vector<int>>(R"([1,"x"])"), "[1]: expected integer from -2147483648 to "
-                                                      "2147483647, got string \"x\"");
+  EXPECT_EQ(error_of<std::vector<int>>(R"([1,"x"])"),
+            "[1]: expected integer from -2147483648 to "
+            "2147483647, got string \"x\"");
   EXPECT_THAT(error_of<Place>("[]"), HasSubstr("expected object, got array []"));
 }
 
@@ -144,8 +150,8 @@ struct Tree {
 };
 TEST(Schema, LeavesAStructInsideItselfOpenAtSomeDepth) {
   EXPECT_LT(schema_of<Tree>().dump().size(), 4096U);
-  Result<Tree> tree = from_json<Tree>(
-      parsed(R"({"name":"a","children":[{"name":"b","children":[]}]})"));
+  Result<Tree> tree =
+      from_json<Tree>(parsed(R"({"name":"a","children":[{"name":"b","children":[]}]})"));
   ASSERT_TRUE(tree) << tree.error().message;
   EXPECT_EQ(tree->children.at(0).name, "b");
   Json deep = Json::object({{"name", "x"}, {"children", Json::array({})}});
@@ -224,9 +230,8 @@ TEST(NativeTool, ReturnsAnythingThatCanBePrinted) {
   EXPECT_EQ(call(tool("t", "", []() -> Result<void> { return {}; })), R"("done")");
   EXPECT_EQ(call(tool("t", "", []() -> Result<Sum> { return Sum{1, 2}; })), R"({"a":1,"b":2})");
   int count = 0;
-  Tool mutating = tool("t", "", [&count, step = std::make_unique<int>(2)]() mutable {
-    return count += (*step)++;
-  });
+  Tool mutating = tool(
+      "t", "", [&count, step = std::make_unique<int>(2)]() mutable { return count += (*step)++; });
   EXPECT_EQ(call(mutating), "2");
   EXPECT_EQ(call(mutating), "5");
 }
@@ -243,9 +248,8 @@ TEST(NativeTool, KeepsErrorsApart) {
   EXPECT_EQ(bad.kind, ErrorKind::rejected);
   EXPECT_THAT(bad.message, AllOf(HasSubstr("arguments: a: expected integer"),
                                  HasSubstr("b: is required and missing")));
-  Error refused = error(tool("t", "", []() -> Result<int> {
-    return fail(ErrorKind::rejected, "sold out");
-  }));
+  Error refused =
+      error(tool("t", "", []() -> Result<int> { return fail(ErrorKind::rejected, "sold out"); }));
   EXPECT_EQ(refused.kind, ErrorKind::rejected);
   EXPECT_EQ(refused.message, "sold out");
   Error thrown = error(tool("t", "", []() -> int { throw std::runtime_error("boom"); }));
@@ -300,13 +304,22 @@ TEST(NativeTool, OutlivesATaskThatIsDropped) {
 }
 
 TEST(ToolSpecJson, ComesBackAsItWas) {
-  ToolSpec spec{.name = "book", .description = "Book.", .parameters = schema_of<Sum>(),
-                .effect = Effect::idempotent, .kind = ToolSpec::Kind::exec, .query = true,
-                .ask = "Book {a}?", .undo = "cancel", .words = {"book"},
+  ToolSpec spec{.name = "book",
+                .description = "Book.",
+                .parameters = schema_of<Sum>(),
+                .effect = Effect::idempotent,
+                .kind = ToolSpec::Kind::exec,
+                .query = true,
+                .ask = "Book {a}?",
+                .undo = "cancel",
+                .words = {"book"},
                 .seen = {{.argument = "a", .key = "id", .tool = "search"}},
-                .resources = {{"cpu", 1.5}}, .timeout = std::chrono::milliseconds(1500),
-                .label = {.trusted = false, .confidential = true}, .version = "2",
-                .source = "./book", .query_source = "./book --query"};
+                .resources = {{"cpu", 1.5}},
+                .timeout = std::chrono::milliseconds(1500),
+                .label = {.trusted = false, .confidential = true},
+                .version = "2",
+                .source = "./book",
+                .query_source = "./book --query"};
   Result<ToolSpec> back = tool_spec_from_json(to_json(spec));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, spec);

@@ -22,12 +22,13 @@ struct ModelUnderTest {
 
 inline ToolSpec add_tool() {
   Json integer = Json::object({{"type", "integer"}});
-  return {.name = "add",
-          .description = "Add two integers.",
-          .parameters = Json::object({{"type", "object"},
-                                      {"properties", Json::object({{"a", integer}, {"b", integer}})},
-                                      {"required", Json::array({"a", "b"})}}),
-          .effect = Effect::read};
+  return {
+      .name = "add",
+      .description = "Add two integers.",
+      .parameters = Json::object({{"type", "object"},
+                                  {"properties", Json::object({{"a", integer}, {"b", integer}})},
+                                  {"required", Json::array({"a", "b"})}}),
+      .effect = Effect::read};
 }
 
 class ModelConformance : public testing::TestWithParam<ModelUnderTest> {
@@ -41,9 +42,9 @@ class ModelConformance : public testing::TestWithParam<ModelUnderTest> {
   }
 
   static ModelRequest request(std::string question, bool tools = false) {
-    ModelRequest out{.transcript = Transcript(tools ? std::vector{add_tool()}
-                                                    : std::vector<ToolSpec>{}),
-                     .key = "run/0:1"};
+    ModelRequest out{
+        .transcript = Transcript(tools ? std::vector{add_tool()} : std::vector<ToolSpec>{}),
+        .key = "run/0:1"};
     Message system = Message::of(Role::system, "You are a calculator.");
     system.stable = true;
     out.transcript.add(std::move(system));

@@ -23,8 +23,8 @@ Result<E> value_of(const std::array<std::string_view, N>& names, const Json& jso
   }
   std::string all;
   for (std::string_view each : names) all += (all.empty() ? "" : ", ") + std::string(each);
-  return fail(ErrorKind::invalid, std::string(key) + ": expected one of " + all + ", got \"" +
-                                      name + "\"");
+  return fail(ErrorKind::invalid,
+              std::string(key) + ": expected one of " + all + ", got \"" + name + "\"");
 }
 
 template <class... F>
@@ -93,9 +93,8 @@ Result<Part> part_from(const Json& json) {
   if (const Json* observation = json.find("observation")) {
     Result<Observation> value = observation_from_json(*observation);
     if (!value) return fail(within("observation", std::move(value.error())));
-    return ToolResult{.call = json.text("result"),
-                      .tool = json.text("tool"),
-                      .observation = std::move(*value)};
+    return ToolResult{
+        .call = json.text("result"), .tool = json.text("tool"), .observation = std::move(*value)};
   }
   return fail(ErrorKind::invalid,
               "expected a part (text, media, reasoning, call or result), got " + json.dump());

@@ -35,7 +35,8 @@ Usage estimate(const ModelRequest& request, const Reply& reply) {
   for (const ToolCall& call : reply.calls) {
     output += call.tool.size() + call.arguments.dump().size();
   }
-  return {.tokens_input = tokens_of(input), .tokens_output = std::max<std::int64_t>(1, tokens_of(output))};
+  return {.tokens_input = tokens_of(input),
+          .tokens_output = std::max<std::int64_t>(1, tokens_of(output))};
 }
 
 // Words with the space before them: what a model streams.
@@ -72,7 +73,7 @@ class ScriptedModel : public Model {
     if (request.time_max.count() > 0 && needed > request.time_max) {
       co_await loop_.sleep(request.time_max);
       co_return fail(ErrorKind::timeout, info_.name + " did not answer within " +
-                                            std::to_string(request.time_max.count()) + " ms");
+                                             std::to_string(request.time_max.count()) + " ms");
     }
     if (choice.latency.count() > 0) co_await loop_.sleep(choice.latency);
     Reply reply = co_await std::move(choice.reply);
@@ -104,8 +105,9 @@ class Chooser {
       return stands_at(request.key, each.at) && said.find(to_lower(each.user)) != said.npos;
     });
     if (dialogue == script_.dialogues.end()) {
-      return {fail(ErrorKind::invalid, script_.model + " has no dialogue for \"" + printable(said, 80) +
-                                           "\" at " + std::string(place_of(request.key)) +
+      return {fail(ErrorKind::invalid, script_.model + " has no dialogue for \"" +
+                                           printable(said, 80) + "\" at " +
+                                           std::string(place_of(request.key)) +
                                            ": add {\"user\": …} and replies to the script")};
     }
     std::size_t number = request.transcript.replies();

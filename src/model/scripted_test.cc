@@ -21,23 +21,28 @@ constexpr std::string_view kConforming = R"(
 
 INSTANTIATE_TEST_SUITE_P(
     Scripted, ModelConformance,
-    testing::Values(
-        ModelUnderTest{.name = "file",
-                       .make = [](Loop& loop) {
-                         return make_scripted_model(loop, *parse_script(kConforming));
-                       }},
-        ModelUnderTest{
-            .name = "function",
-            .make =
-                [](Loop& loop) {
-                  return make_scripted_model(loop, [](const ModelRequest& asked) -> Reply {
-                    std::string word = asked.transcript.last().text();
-                    if (word == "schema") return {.text = R"({"sum": 5, "kind": "odd"})"};
-                    if (word != "call") return {.text = "It is five."};
-                    Json args = Json::object({{"a", 2}, {"b", 3}});
-                    return {.calls = {{.tool = "add", .arguments = std::move(args)}}};
-                  }, milliseconds(30));
-                }}),
+    testing::Values(ModelUnderTest{.name = "file",
+                                   .make =
+                                       [](Loop& loop) {
+                                         return make_scripted_model(loop,
+                                                                    *parse_script(kConforming));
+                                       }},
+                    ModelUnderTest{.name = "function",
+                                   .make =
+                                       [](Loop& loop) {
+                                         return make_scripted_model(
+                                             loop,
+                                             [](const ModelRequest& asked) -> Reply {
+                                               std::string word = asked.transcript.last().text();
+                                               if (word == "schema")
+                                                 return {.text = R"({"sum": 5, "kind": "odd"})"};
+                                               if (word != "call") return {.text = "It is five."};
+                                               Json args = Json::object({{"a", 2}, {"b", 3}});
+                                               return {.calls = {{.tool = "add",
+                                                                  .arguments = std::move(args)}}};
+                                             },
+                                             milliseconds(30));
+                                       }}),
     [](const auto& info) { return info.param.name; });
 
 class ScriptedTest : public testing::Test {

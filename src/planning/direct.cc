@@ -5,8 +5,8 @@ namespace {
 
 Task<Answer> answer_directly(Run& run, Input input) {
   Transcript chat = co_await run.open(input);
-  Reply reply = co_await run.think(
-      chat, {.calls = ThinkOptions::Calls::none, .schema = input.schema});
+  Reply reply =
+      co_await run.think(chat, {.calls = ThinkOptions::Calls::none, .schema = input.schema});
   co_return Answer{.text = reply.text};
 }
 

@@ -88,8 +88,8 @@ Task<std::vector<Observation>> Branch::act_all(std::vector<ToolCall> calls) {
   co_return seen;
 }
 
-Task<void> Branch::lane(CallPlan plan, std::optional<Result<Observation>>& out,
-                        std::size_t& left, Wake& all_done) {
+Task<void> Branch::lane(CallPlan plan, std::optional<Result<Observation>>& out, std::size_t& left,
+                        Wake& all_done) {
   out.emplace(co_await perform(std::move(plan)).result());
   if (--left == 0 && all_done.armed()) run_.wake(all_done);
 }
@@ -110,9 +110,9 @@ Task<CallRecords> Branch::read_call(const CallPlan& plan) {
       known.not_after = body.integer("not_after");
     } else {
       const Json* observation = body.find("observation");
-      Result<Observation> seen =
-          observation ? observation_from_json(*observation)
-                      : fail(ErrorKind::invalid, "it has no \"observation\"");
+      Result<Observation> seen = observation
+                                     ? observation_from_json(*observation)
+                                     : fail(ErrorKind::invalid, "it has no \"observation\"");
       if (!seen) {
         run_.diverge("the outcome of " + call_name(path_, plan.step, plan.index) +
                      " cannot be read: " + seen.error().message);
@@ -139,8 +139,8 @@ void Branch::observe(const ToolCall& call, const Observation& seen, std::int64_t
 Observation Branch::record_outcome(CallPlan& plan, Observation seen, std::uint32_t attempt,
                                    std::int64_t ms) {
   plan.ms = ms;
-  append(record(plan.step, RecordKind::act, Phase::outcome, act_body(plan.call, seen, ms),
-                attempt, plan.index));
+  append(record(plan.step, RecordKind::act, Phase::outcome, act_body(plan.call, seen, ms), attempt,
+                plan.index));
   return seen;
 }
 
@@ -182,8 +182,7 @@ std::string Branch::key_of(const CallPlan& plan) const {
 }
 
 // Nothing when the call may happen; else the refusal that the model sees.
-Task<std::optional<Observation>> Branch::pass_gate(const CallPlan& plan,
-                                                   const CallRecords& known) {
+Task<std::optional<Observation>> Branch::pass_gate(const CallPlan& plan, const CallRecords& known) {
   if (!plan.affordable) co_return refused("the budget of steps or time is used up");
   Verdict said = verdict(plan);
   if (said.kind == Verdict::Kind::refuse) co_return refused(std::move(said.text));
@@ -216,9 +215,7 @@ Verdict Branch::verdict(const CallPlan& plan) const {
 Task<Observation> Branch::perform_read(CallPlan& plan, const Tool& tool) {
   TimePoint began = run_.loop().now();
   std::chrono::milliseconds time = run_.time_of(tool.spec);
-  ToolContext context =
-      run_.context(key_of(plan),
-                   run_.now_ms() + time.count());
+  ToolContext context = run_.context(key_of(plan), run_.now_ms() + time.count());
   run_.emit({.kind = Event::Kind::attempt_started,
              .path = path_,
              .step = plan.step,
@@ -231,8 +228,7 @@ Task<Observation> Branch::perform_read(CallPlan& plan, const Tool& tool) {
   co_return record_outcome(plan, std::move(seen), 1, since(run_.loop(), began));
 }
 
-Task<Observation> Branch::perform_effect(CallPlan& plan, const Tool& tool,
-                                         CallRecords known) {
+Task<Observation> Branch::perform_effect(CallPlan& plan, const Tool& tool, CallRecords known) {
   bool unknown = known.open || known.outcome;
   std::uint32_t queries = 0;
   for (;;) {
@@ -256,22 +252,19 @@ Task<Observation> Branch::perform_effect(CallPlan& plan, const Tool& tool,
       co_await interruptible(run_.until(known.not_after));
     }
     switch (after_unknown(tool.spec, known.attempts, queries)) {
-      case AfterUnknown::run_again:
-        unknown = false;
-        break;
+      case AfterUnknown::run_again: unknown = false; break;
       case AfterUnknown::ask_query: {
         if (queries++ > 0) co_await interruptible(run_.until(run_.now_ms() + 200));
         QueryAnswer answer = co_await query_effect(plan, tool);
         if (answer.state == QueryAnswer::State::happened) {
-          co_return record_outcome(
-              plan, {.value = std::move(answer.result), .label = tool.spec.label}, known.attempts,
-              0);
+          co_return record_outcome(plan,
+                                   {.value = std::move(answer.result), .label = tool.spec.label},
+                                   known.attempts, 0);
         }
         unknown = answer.state != QueryAnswer::State::cannot_happen;
         break;
       }
-      case AfterUnknown::in_doubt:
-        co_return co_await in_doubt(plan, last.attempt);
+      case AfterUnknown::in_doubt: co_return co_await in_doubt(plan, last.attempt);
     }
   }
 }
@@ -281,8 +274,7 @@ Task<Observation> Branch::perform_effect(CallPlan& plan, const Tool& tool,
 Task<Observation> Branch::run_effect(CallPlan& plan, const Tool& tool, std::uint32_t number,
                                      std::int64_t not_after) {
   if (run_.draining()) co_await forever();  // the next engine of this home begins it
-  std::string key =
-      key_of(plan);
+  std::string key = key_of(plan);
   append(record(plan.step, RecordKind::act, Phase::intent,
                 Json::object({{"tool", plan.call.tool},
                               {"arguments", plan.call.arguments},
@@ -309,9 +301,7 @@ Task<Observation> Branch::run_effect(CallPlan& plan, const Tool& tool, std::uint
 
 Task<QueryAnswer> Branch::query_effect(const CallPlan& plan, const Tool& tool) {
   std::chrono::milliseconds time = run_.time_of(tool.spec);
-  ToolContext context =
-      run_.context(key_of(plan),
-                   run_.now_ms() + time.count());
+  ToolContext context = run_.context(key_of(plan), run_.now_ms() + time.count());
   Result<QueryAnswer> answer =
       co_await interruptible(with_deadline(run_.loop(),
                                            tool.body->query(context, plan.call.arguments),
@@ -323,8 +313,7 @@ Task<QueryAnswer> Branch::query_effect(const CallPlan& plan, const Tool& tool) {
 
 Task<Observation> Branch::in_doubt(CallPlan& plan, std::shared_ptr<Attempt> last) {
   if (!last->recorded) {
-    record_outcome(plan,
-                   failure(Status::unknown, "the process ended before the outcome was known"),
+    record_outcome(plan, failure(Status::unknown, "the process ended before the outcome was known"),
                    last->number, 0);
     last->recorded = true;
   }

@@ -19,7 +19,8 @@ struct Binding {
   Planner planner = {};
 
   const Tool* find(std::string_view tool) const {
-    auto found = std::ranges::find(tools, tool, [](const Tool& t) { return std::string_view(t.spec.name); });
+    auto found =
+        std::ranges::find(tools, tool, [](const Tool& t) { return std::string_view(t.spec.name); });
     return found == tools.end() ? nullptr : &*found;
   }
 };

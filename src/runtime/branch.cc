@@ -52,9 +52,9 @@ Branch::Admitted Branch::admit(RecordKind kind, Digest asked,
     bool of_call = kind == RecordKind::act &&
                    (record->kind == RecordKind::ask || record->kind == RecordKind::resolve);
     if ((record->kind != kind && !of_call) || record->digest != digest_) {
-      run_.diverge("step " + step_name(path_, out.step) + " asks: " +
-                   std::string(to_string(kind)) + " " +
-                   utf8_prefix(describe(), kShownBytes) + "; the journal has: " + shown(*record));
+      run_.diverge("step " + step_name(path_, out.step) + " asks: " + std::string(to_string(kind)) +
+                   " " + utf8_prefix(describe(), kShownBytes) +
+                   "; the journal has: " + shown(*record));
       return out;
     }
     out.found.push_back(record);
@@ -87,9 +87,8 @@ Task<void> Branch::live() {
 Task<Json> Branch::read(const Record& record) {
   Result<Json> body = parse_json(record.body);
   if (!body) {
-    run_.diverge("record " + std::to_string(record.n) + " (" +
-                 std::string(to_string(record.kind)) + ") of step " +
-                 step_name(record.path, record.step) +
+    run_.diverge("record " + std::to_string(record.n) + " (" + std::string(to_string(record.kind)) +
+                 ") of step " + step_name(record.path, record.step) +
                  " cannot be read: " + body.error().message);
     co_await forever();
   }
@@ -132,18 +131,16 @@ Task<Transcript> Branch::open(Input input) {
   if (!in.ok) co_return in.error();
   Message message = input_message(input);
   Json asked = to_json(message);
-  Admitted admitted =
-      admit(RecordKind::open, hash128(asked.dump()), [&] { return asked.dump(); });
+  Admitted admitted = admit(RecordKind::open, hash128(asked.dump()), [&] { return asked.dump(); });
   const AgentSpec& spec = run_.binding_->spec;
   Json body;
   if (admitted.found.empty()) {
     co_await live();
     std::uint32_t window = limits::kHistoryTurnsMax;
-    body = Json::object(
-        {{"system", render(spec.profile)},
-         {"date", spec.tools.empty() ? "" : date_line(run_.now_ms())},
-         {"head", run_.head_},
-         {"history_from", run_.head_ > window ? run_.head_ - window + 1 : 1}});
+    body = Json::object({{"system", render(spec.profile)},
+                         {"date", spec.tools.empty() ? "" : date_line(run_.now_ms())},
+                         {"head", run_.head_},
+                         {"history_from", run_.head_ > window ? run_.head_ - window + 1 : 1}});
     append(record(admitted.step, RecordKind::open, Phase::outcome, body));
   } else {
     body = co_await read(*admitted.found.front());
@@ -225,8 +222,8 @@ Task<void> Branch::sleep(std::chrono::milliseconds duration) {
   Result<void> slept = co_await interruptible(run_.until(due)).result();
   run_.end_wait(path_, admitted.step, 0);
   co_await slept;
-  append(record(admitted.step, RecordKind::wait, Phase::outcome,
-                Json::object({{"fired", "timer"}})));
+  append(
+      record(admitted.step, RecordKind::wait, Phase::outcome, Json::object({{"fired", "timer"}})));
 }
 
 Task<Decision> Branch::ask(std::string question, Json schema) {
@@ -234,8 +231,7 @@ Task<Decision> Branch::ask(std::string question, Json schema) {
   if (!in.ok) co_return in.error();
   Json shown = Json::object({{"question", question}});
   if (!schema.is_null()) shown["schema"] = schema;
-  Admitted admitted =
-      admit(RecordKind::ask, hash128(shown.dump()), [&] { return shown.dump(); });
+  Admitted admitted = admit(RecordKind::ask, hash128(shown.dump()), [&] { return shown.dump(); });
   bool asked = false;
   for (const Record* record : admitted.found) {
     asked = true;

@@ -85,13 +85,12 @@ class Branch {
   Task<Answer> continue_as_new(Json state);
   Task<ForkState*> fork(std::uint32_t count, bool speculative);
   Task<std::uint32_t> next(ForkState& fork);
-  Task<void> cancel(std::vector<std::pair<ForkState*, std::uint32_t>> children,
-                    std::string reason);
+  Task<void> cancel(std::vector<std::pair<ForkState*, std::uint32_t>> children, std::string reason);
   // The end of a branch: one `cancel` for the children not handed out.
   Task<void> close();
 
   Budget tree_budget() const;  // its own and that of every child at work
-  void abandon();              // its frames go away: its attempts stay with the run, its waits end
+  void abandon();  // its frames go away: its attempts stay with the run, its waits end
   bool stopped() const { return path_ == "0" && cut_ != kNever; }
 
   Run face{*this};
@@ -152,12 +151,12 @@ class Branch {
   Digest digest_;
   Budget budget_;
   bool speculative_;
-  std::uint32_t cut_;     // records at or above this n do not count
+  std::uint32_t cut_;  // records at or above this n do not count
   std::uint32_t last_n_;  // the last record of this branch
   std::uint32_t step_ = 0;
   bool ended_ = false;
   const char* busy_ = nullptr;  // the step in flight
-  std::vector<Op*> waiting_ = {};      // what the step in flight waits for
+  std::vector<Op*> waiting_ = {};  // what the step in flight waits for
   std::vector<std::shared_ptr<Attempt>> attempts_ = {};  // of the step in flight
   std::vector<std::unique_ptr<ForkState>> forks_ = {};
   Seen seen_ = {};

@@ -74,9 +74,8 @@ inline Budget add(Budget a, const Budget& b) {
   return {.steps = a.steps + b.steps, .tokens = a.tokens + b.tokens, .time = a.time + b.time};
 }
 inline Budget share(const Budget& budget, std::int64_t parts) {
-  return {.steps = budget.steps / parts,
-          .tokens = budget.tokens / parts,
-          .time = budget.time / parts};
+  return {
+      .steps = budget.steps / parts, .tokens = budget.tokens / parts, .time = budget.time / parts};
 }
 inline Budget less(const Budget& a, const Budget& b, std::int64_t times = 1) {
   return {.steps = a.steps - b.steps * times,

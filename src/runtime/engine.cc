@@ -16,16 +16,15 @@ std::string_view to_string(Outcome outcome) {
 
 std::string_view to_string(RunState state) {
   static constexpr std::string_view kNames[] = {
-      "working",  "waiting_ask", "waiting_timer", "waiting_message", "in_doubt",
-      "unbound",  "diverged",    "quarantined",   "paused",          "ended"};
+      "working", "waiting_ask", "waiting_timer", "waiting_message", "in_doubt",
+      "unbound", "diverged",    "quarantined",   "paused",          "ended"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
 World real_world() {
   return {.loop = [] { return make_loop(Logger::from_environment()); },
-          .pool = [](Loop&, std::size_t threads, std::size_t queue) {
-            return make_pool(threads, queue);
-          },
+          .pool = [](Loop&, std::size_t threads,
+                     std::size_t queue) { return make_pool(threads, queue); },
           .random = [] { return make_system_random(); }};
 }
 
@@ -37,7 +36,8 @@ EngineOptions::~EngineOptions() = default;
 EngineCore::EngineCore(EngineOptions options)
     : options_(std::move(options)), log_(Logger::from_environment()) {
   world_ = options_.world ? std::move(*options_.world) : real_world();
-  if (const char* check = std::getenv("RAGENT_CHECK"); check && std::string_view(check) == "replay") {
+  if (const char* check = std::getenv("RAGENT_CHECK");
+      check && std::string_view(check) == "replay") {
     options_.check_replay = true;
   }
 }
@@ -71,7 +71,7 @@ Result<void> EngineCore::open_now() {
   store_pool_ = world_.pool(first, limits::kStoreThreads, limits::kPoolQueueMax);
   blocking_pool_ = world_.pool(first, limits::kBlockingThreads, limits::kPoolQueueMax);
   writer_ = std::make_unique<JournalWriter>(store_->journal(), *writer_pool_, first,
-                                     [this](Error error) { fail_with(std::move(error)); });
+                                            [this](Error error) { fail_with(std::move(error)); });
   filer_ = std::make_unique<Filer>(first, *store_pool_, *store_, *writer_, log_);
   for (auto& loop : loops_) {
     shards_.push_back(std::make_unique<Shard>(
@@ -80,9 +80,8 @@ Result<void> EngineCore::open_now() {
   }
   if (Result<void> recovered = recover(); !recovered) return recovered;
   for (std::size_t i = 0; i < options_.threads; ++i) {
-    threads_.emplace_back([this, loop = loops_[i].get()] {
-      loop->run([this] { return closing_.load(); });
-    });
+    threads_.emplace_back(
+        [this, loop = loops_[i].get()] { loop->run([this] { return closing_.load(); }); });
   }
   return {};
 }
@@ -176,8 +175,8 @@ void EngineCore::start_on(std::size_t shard, Agent agent, Input input, RunOption
   Shard& target = *shards_[shard];
   target.loop().post([&target, work, agent = std::move(agent), input = std::move(input),
                       options = std::move(options), state]() mutable {
-    target.scope().spawn(work(target, std::move(agent), std::move(input), std::move(options),
-                              std::move(state)));
+    target.scope().spawn(
+        work(target, std::move(agent), std::move(input), std::move(options), std::move(state)));
   });
 }
 
@@ -216,8 +215,7 @@ bool EngineCore::drive(std::chrono::milliseconds timeout) {
 
 // ---- Engine
 
-Engine::Engine(EngineOptions options)
-    : core_(std::make_shared<EngineCore>(std::move(options))) {}
+Engine::Engine(EngineOptions options) : core_(std::make_shared<EngineCore>(std::move(options))) {}
 
 Engine::~Engine() {
   if (core_) core_->close();
@@ -239,8 +237,8 @@ Result<RunHandle> Engine::start(const Agent& agent, Input input, RunOptions opti
   }
   if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   auto state = std::make_shared<RunHandle::State>(core_);
-  std::size_t shard = options.session.empty() ? core_->next_shard()
-                                              : core_->shard_of(options.session);
+  std::size_t shard =
+      options.session.empty() ? core_->next_shard() : core_->shard_of(options.session);
   auto body = [agent, input, options, state](Shard& on) {
     return on.start(agent, input, options, state);
   };
@@ -253,14 +251,15 @@ Task<Answer> Engine::call(Agent agent, Input input, RunOptions options) {
   Shard* here = core_->current_shard();
   if (!here) {
     co_return Error{.kind = ErrorKind::misuse,
-                    .message = "engine.call is for coroutines on a shard of this engine: elsewhere "
-                               "use engine.run, or engine.block_on around the coroutine"};
+                    .message =
+                        "engine.call is for coroutines on a shard of this engine: elsewhere "
+                        "use engine.run, or engine.block_on around the coroutine"};
   }
   auto state = std::make_shared<RunHandle::State>(core_);
   auto ended = std::make_shared<Op>(here->loop());
   state->when_finished([here, ended] { here->loop().post([ended] { ended->done.set(); }); });
-  std::size_t shard = options.session.empty() ? core_->next_shard()
-                                              : core_->shard_of(options.session);
+  std::size_t shard =
+      options.session.empty() ? core_->next_shard() : core_->shard_of(options.session);
   core_->start_on(shard, std::move(agent), std::move(input), std::move(options), state);
   co_await ended->done;
   co_return state->result();
@@ -273,8 +272,8 @@ Result<void> Engine::drive(Task<void> task) {
 
 Result<RunHandle> Engine::attach(const std::string& run, Tenant tenant) {
   auto state = std::make_shared<RunHandle::State>(core_);
-  Result<void> found = core_->where_known<void>(
-      [=](Shard& on) { return on.attach(tenant, run, state); });
+  Result<void> found =
+      core_->where_known<void>([=](Shard& on) { return on.attach(tenant, run, state); });
   if (!found) return fail(std::move(found.error()));
   return RunHandle(std::move(state));
 }
@@ -283,8 +282,8 @@ Result<std::vector<Ask>> Engine::asks(Tenant tenant) {
   if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   std::vector<Ask> all;
   for (std::size_t i = 0; i < core_->shards(); ++i) {
-    auto some = core_->on_shard<std::vector<Ask>>(
-        i, [tenant](Shard& on) { return on.asks(tenant); });
+    auto some =
+        core_->on_shard<std::vector<Ask>>(i, [tenant](Shard& on) { return on.asks(tenant); });
     if (!some) return some;
     all.insert(all.end(), some->begin(), some->end());
   }
@@ -294,8 +293,9 @@ Result<std::vector<Ask>> Engine::asks(Tenant tenant) {
 Result<void> Engine::answer(const std::string& ask, Decision decision, Tenant tenant) {
   std::size_t slash = ask.find('/');
   if (slash == ask.npos) {
-    return fail(ErrorKind::invalid,
-                "\"" + ask + "\" names no ask: expected RUN/PATH:STEP.CALL, as `ragent asks` lists");
+    return fail(
+        ErrorKind::invalid,
+        "\"" + ask + "\" names no ask: expected RUN/PATH:STEP.CALL, as `ragent asks` lists");
   }
   Result<StepName> step = parse_step_name(std::string_view(ask).substr(slash + 1));
   if (!step) return fail(std::move(step.error()));
@@ -304,8 +304,8 @@ Result<void> Engine::answer(const std::string& ask, Decision decision, Tenant te
   });
 }
 
-Result<void> Engine::resolve(const std::string& run, const std::string& step,
-                             Resolution resolution, Tenant tenant) {
+Result<void> Engine::resolve(const std::string& run, const std::string& step, Resolution resolution,
+                             Tenant tenant) {
   Result<StepName> name = parse_step_name(step);
   if (!name) return fail(std::move(name.error()));
   return core_->where_known<void>(

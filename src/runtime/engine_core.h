@@ -35,8 +35,8 @@ class EngineCore {
   std::size_t shards() const { return shards_.size(); }
 
   // Waits until `ready` (asked under `mutex`); drives the shard when the engine has no threads.
-  void wait(std::mutex& mutex, std::condition_variable& changed,
-            const std::function<bool()>& ready, std::optional<TimePoint> until = {});
+  void wait(std::mutex& mutex, std::condition_variable& changed, const std::function<bool()>& ready,
+            std::optional<TimePoint> until = {});
   bool drive(std::chrono::milliseconds timeout);  // threads = 0: true when something was done
 
  private:
@@ -51,9 +51,9 @@ class EngineCore {
   std::mutex open_mutex_;
   std::optional<Result<void>> opened_;  // guarded by open_mutex_
   std::mutex failed_mutex_;
-  std::optional<Error> failure_;        // guarded by failed_mutex_
+  std::optional<Error> failure_;  // guarded by failed_mutex_
   std::atomic<bool> closing_ = false;
-  std::mutex driving_;                  // threads = 0: one caller drives at a time
+  std::mutex driving_;  // threads = 0: one caller drives at a time
   std::atomic<std::thread::id> driver_ = {};
   std::atomic<std::size_t> started_ = 0;
 

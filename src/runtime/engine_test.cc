@@ -25,8 +25,7 @@ Agent clerk() {
 }
 
 TEST(EngineTest, AnswersThroughAModelAndATool) {
-  auto reply = call_then_answer(
-      {{.tool = "add", .arguments = Json::object({{"a", 2}, {"b", 3}})}});
+  auto reply = call_then_answer({{.tool = "add", .arguments = Json::object({{"a", 2}, {"b", 3}})}});
   Engine engine(options(make_memory_store(), reply));
   Result<Answer> answer = engine.run(clerk(), "What is 2 + 3?");
   ASSERT_TRUE(answer) << answer.error().message;
@@ -59,8 +58,8 @@ TEST(EngineTest, ABlockingCallOnAShardIsMisuse) {
                    Result<Answer> answer = self->run(clerk(), "again");
                    co_return answer ? "ran" : std::string(to_string(answer.error().kind));
                  }).read()};
-  Engine engine(options(make_memory_store(), call_then_answer({{.tool = "nested",
-                                                                .arguments = Json::object({})}})));
+  Engine engine(options(make_memory_store(),
+                        call_then_answer({{.tool = "nested", .arguments = Json::object({})}})));
   self = &engine;
   Result<Answer> answer = engine.run(asker, "go");
   ASSERT_TRUE(answer) << answer.error().message;

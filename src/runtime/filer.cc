@@ -8,7 +8,11 @@
 namespace ragent {
 
 Filer::Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log)
-    : loop_(loop), pool_(pool), store_(store), writer_(writer), log_(std::move(log)),
+    : loop_(loop),
+      pool_(pool),
+      store_(store),
+      writer_(writer),
+      log_(std::move(log)),
       scope_(loop) {}
 
 void Filer::finished(Tenant tenant, Applied item, RunId run, Loop& shard_loop, Function done) {
@@ -29,9 +33,9 @@ void Filer::start() {
 Task<void> Filer::work() {
   while (!queue_.empty()) {
     std::size_t count = std::min(queue_.size(), limits::kFileBatchRuns);
-    std::vector<Item> batch(std::make_move_iterator(queue_.begin()),
-                            std::make_move_iterator(queue_.begin() +
-                                                    static_cast<std::ptrdiff_t>(count)));
+    std::vector<Item> batch(
+        std::make_move_iterator(queue_.begin()),
+        std::make_move_iterator(queue_.begin() + static_cast<std::ptrdiff_t>(count)));
     queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
     std::ranges::sort(batch, {}, [](const Item& item) { return item.applied.lsn; });
     std::map<Tenant, std::pair<std::vector<Applied>, std::vector<RunId>>> by_tenant;

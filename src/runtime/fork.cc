@@ -36,10 +36,10 @@ Task<ForkState*> Branch::fork(std::uint32_t count, bool speculative) {
   if (admitted.found.empty()) {
     co_await live();
     each = share(budget_, count + 1);  // the parent keeps one share
-    append(record(admitted.step, RecordKind::fork, Phase::outcome,
-                  Json::object({{"children", count},
-                                {"speculative", speculative},
-                                {"share", to_json(each)}})));
+    append(
+        record(admitted.step, RecordKind::fork, Phase::outcome,
+               Json::object(
+                   {{"children", count}, {"speculative", speculative}, {"share", to_json(each)}})));
   } else {
     Json body = co_await read(*admitted.found.front());
     each = budget_from_json(body.find("share") ? *body.find("share") : Json());
@@ -47,8 +47,7 @@ Task<ForkState*> Branch::fork(std::uint32_t count, bool speculative) {
   budget_ = less(budget_, each, count);
   ForkState& fork = *forks_.emplace_back(std::make_unique<ForkState>(*this, admitted.step));
   for (std::uint32_t i = 0; i < count; ++i) {
-    std::string path =
-        path_ + "." + std::to_string(admitted.step) + "." + std::to_string(i);
+    std::string path = path_ + "." + std::to_string(admitted.step) + "." + std::to_string(i);
     auto& child = fork.children_.emplace_back();
     child.branch = std::make_unique<Branch>(run_, std::move(path), mix(digest_, i + 1), each,
                                             speculative, last_n_);
@@ -126,9 +125,9 @@ Task<std::uint32_t> Branch::next(ForkState& fork) {
     append(record(admitted.step, RecordKind::next, Phase::outcome,
                   Json::object({{"fork", fork.step_}, {"child", index}, {"budget", left}})));
   } else if (!body.find("budget") || *body.find("budget") != left) {
-    run_.diverge("step " + step_name(path_, admitted.step) + ": child " +
-                 std::to_string(index) + " returns the budget " + left.dump() +
-                 " where the journal has " + (body.find("budget") ? body.find("budget")->dump() : "none"));
+    run_.diverge("step " + step_name(path_, admitted.step) + ": child " + std::to_string(index) +
+                 " returns the budget " + left.dump() + " where the journal has " +
+                 (body.find("budget") ? body.find("budget")->dump() : "none"));
     co_await forever();
   }
   budget_ = add(budget_, child.branch->budget_);
@@ -165,9 +164,9 @@ Task<void> Branch::cancel(std::vector<std::pair<ForkState*, std::uint32_t>> chil
     for (auto& [fork, index] : children) {
       back = add(back, fork->children_[index].branch->tree_budget());
     }
-    std::uint32_t n = append(record(
-        admitted.step, RecordKind::cancel, Phase::outcome,
-        Json::object({{"children", paths}, {"reason", reason}, {"budget", to_json(back)}})));
+    std::uint32_t n = append(
+        record(admitted.step, RecordKind::cancel, Phase::outcome,
+               Json::object({{"children", paths}, {"reason", reason}, {"budget", to_json(back)}})));
     for (const Json& path : *paths.array()) run_.tape_.cut(*path.string(), n);
   }
   for (auto& [fork, index] : children) {

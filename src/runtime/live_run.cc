@@ -189,11 +189,8 @@ Task<void> LiveRun::next_chapter() {
   start_["state"] = std::move(*next_state_);
   start_["budget"] = left;
   next_state_.reset();
-  Record start{.run = row_.id,
-               .n = next_n_,
-               .chapter = row_.chapter,
-               .at = now_ms(),
-               .body = start_.dump()};
+  Record start{
+      .run = row_.id, .n = next_n_, .chapter = row_.chapter, .at = now_ms(), .body = start_.dump()};
   append(start);
   save_row();
   attempts_.clear();
@@ -211,7 +208,8 @@ void LiveRun::finish(const Result<Answer>& result) {
   Outcome outcome = outcome_of(result, stopped);
   Json unresolved = Json::Array{};
   for (const auto& one : attempts_) {
-    if (one->orphan && one->unknown) unresolved.push_back(call_name(one->path, one->step, one->call));
+    if (one->orphan && one->unknown)
+      unresolved.push_back(call_name(one->path, one->step, one->call));
   }
   Json body = Json::object({{"outcome", to_string(outcome)},
                             {"text", result ? result->text : ""},
@@ -351,9 +349,8 @@ void LiveRun::stop(std::string reason, std::string who) {
   stop_budget_ = root_->tree_budget();
   stop_reason_ = reason;
   stop_n_ = next_n_;
-  append_root(RecordKind::stop, Json::object({{"who", who},
-                                              {"reason", reason},
-                                              {"budget", to_json(stop_budget_)}}));
+  append_root(RecordKind::stop,
+              Json::object({{"who", who}, {"reason", reason}, {"budget", to_json(stop_budget_)}}));
   tape_.stop(stop_n_);
   root_->cut_ = stop_n_;
   root_->abandon();

@@ -38,9 +38,7 @@ void LiveRun::append_root(RecordKind kind, Json body) {
   append({.kind = kind, .body = body.dump()});
 }
 
-void LiveRun::save_row() {
-  shard_.group().runs.push_back(row_);
-}
+void LiveRun::save_row() { shard_.group().runs.push_back(row_); }
 
 RunState LiveRun::state() const {
   RunState state = RunState::working;
@@ -139,14 +137,12 @@ Result<void> LiveRun::resolve(const StepName& step, const Resolution& resolution
   std::string name = call_name(step.path, step.step, step.call);
   auto found = asked_.find(name);
   if (found == asked_.end() || !found->second.doubt || found->second.op->observation) {
-    return fail(ErrorKind::not_found,
-                "step " + name + " of run " + row_.uid + " is not in doubt");
+    return fail(ErrorKind::not_found, "step " + name + " of run " + row_.uid + " is not in doubt");
   }
   Asked& asked = found->second;
   static constexpr std::string_view kVerdicts[] = {"happened", "did_not_happen", "abandon"};
-  Json body = Json::object(
-      {{"verdict", kVerdicts[static_cast<std::size_t>(resolution.verdict)]},
-       {"who", resolution.who}});
+  Json body = Json::object({{"verdict", kVerdicts[static_cast<std::size_t>(resolution.verdict)]},
+                            {"who", resolution.who}});
   if (!resolution.result.is_null()) body["result"] = resolution.result;
   if (!resolution.evidence.empty()) body["evidence"] = resolution.evidence;
   asked.op->n = append({.path = step.path,
@@ -209,9 +205,8 @@ void LiveRun::deliver() {
 // ---- attempts of effects
 
 void LiveRun::start_attempt(std::shared_ptr<Attempt> attempt, Tool tool) {
-  std::erase_if(attempts_, [](const auto& old) {
-    return old->over && !(old->orphan && old->unknown);
-  });
+  std::erase_if(attempts_,
+                [](const auto& old) { return old->over && !(old->orphan && old->unknown); });
   attempts_.push_back(attempt);
   attempt->root = drive(attempt_body(*attempt, std::move(tool)));
   attempt->root.start();

@@ -9,8 +9,8 @@ namespace ragent {
 namespace {
 
 constexpr std::array<std::string_view, 12> kErrorNames = {
-    "invalid",  "not_found", "rejected", "unavailable", "timeout", "cancelled",
-    "budget",   "conflict",  "misuse",   "diverged",    "io",      "internal"};
+    "invalid", "not_found", "rejected", "unavailable", "timeout", "cancelled",
+    "budget",  "conflict",  "misuse",   "diverged",    "io",      "internal"};
 
 }  // namespace
 

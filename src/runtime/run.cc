@@ -40,9 +40,7 @@ Task<void> Run::note(Json value) { (void)co_await branch_.value("note", std::mov
 
 Task<bool> Run::patched(std::string name) { return branch_.patched(std::move(name)); }
 
-Task<Answer> Run::continue_as_new(Json state) {
-  return branch_.continue_as_new(std::move(state));
-}
+Task<Answer> Run::continue_as_new(Json state) { return branch_.continue_as_new(std::move(state)); }
 
 Task<ForkState*> Run::fork_begin(std::uint32_t count, bool speculative) {
   return branch_.fork(count, speculative);

@@ -17,10 +17,7 @@ struct Shard::Ended {
 };
 
 Shard::Shard(Loop& loop, ShardParts parts)
-    : loop_(loop),
-      parts_(std::move(parts)),
-      self_(std::make_shared<Shard*>(this)),
-      scope_(loop) {
+    : loop_(loop), parts_(std::move(parts)), self_(std::make_shared<Shard*>(this)), scope_(loop) {
   loop_.on_turn_end([self = self_] {
     if (*self) (*self)->flush();
   });
@@ -37,10 +34,9 @@ Shard::~Shard() {
 void Shard::flush() {
   if (group_.empty() || halted_) return;
   std::uint64_t ticket = ticket_++;
-  parts_.writer.submit(std::exchange(group_, {}), loop_,
-                       [self = self_, ticket](std::uint64_t lsn) {
-                         if (*self) (*self)->made_durable(ticket, lsn);
-                       });
+  parts_.writer.submit(std::exchange(group_, {}), loop_, [self = self_, ticket](std::uint64_t lsn) {
+    if (*self) (*self)->made_durable(ticket, lsn);
+  });
 }
 
 void Shard::made_durable(std::uint64_t ticket, std::uint64_t lsn) {
@@ -94,8 +90,8 @@ Task<void> Shard::start(Agent agent, Input input, RunOptions options,
   if (!session.runs.empty()) {
     std::string at_work = session.runs.front();
     if (options.on_busy == OnBusy::reject) {
-      co_await fail(ErrorKind::conflict, "session " + row.session + " is busy with run " +
-                                             at_work + ": wait for it, or start with on_busy");
+      co_await fail(ErrorKind::conflict, "session " + row.session + " is busy with run " + at_work +
+                                             ": wait for it, or start with on_busy");
     }
     if (options.on_busy == OnBusy::steer) {
       co_return co_await steer(runs_.at(at_work), std::move(input), std::move(handle));
@@ -172,9 +168,9 @@ void Shard::begin_next(const std::string& session) {
   if (known.live || known.loading) return;
   bool nothing_to_read = found->second.fresh && !known.records.empty();
   if (nothing_to_read) {
-    begin(known, {.row = known.row,
-                  .binding = known.binding,
-                  .records = std::exchange(known.records, {})});
+    begin(
+        known,
+        {.row = known.row, .binding = known.binding, .records = std::exchange(known.records, {})});
   } else {
     known.loading = true;
     scope_.spawn(load(known.row.uid));
@@ -251,8 +247,8 @@ Task<void> Shard::live(Tenant tenant, std::string uid) {
   if (known->live && !known->loading) co_return;
   const Session& session = sessions_.at(session_key(known->row));
   if (session.runs.front() != uid) {
-    co_await fail(ErrorKind::conflict, "run " + uid + " waits behind run " +
-                                           session.runs.front() + " of its session");
+    co_await fail(ErrorKind::conflict,
+                  "run " + uid + " waits behind run " + session.runs.front() + " of its session");
   }
   if (!known->loading) {
     known->loading = true;
@@ -266,8 +262,8 @@ Task<void> Shard::live(Tenant tenant, std::string uid) {
 Result<Shard::Known*> Shard::find(const Tenant& tenant, const std::string& uid) {
   auto found = runs_.find(uid);
   if (found == runs_.end() || found->second.row.tenant != tenant.id()) {
-    return fail(ErrorKind::not_found, "there is no unfinished run \"" + uid +
-                                          "\": `ragent runs` lists them");
+    return fail(ErrorKind::not_found,
+                "there is no unfinished run \"" + uid + "\": `ragent runs` lists them");
   }
   return &found->second;
 }
@@ -277,8 +273,8 @@ Result<Shard::Known*> Shard::find(const Tenant& tenant, const std::string& uid) 
 Task<void> Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox) {
   std::ranges::sort(rows, {}, &RunRow::id);
   for (RunRow& row : rows) {
-    bool asleep = row.state == to_string(RunState::quarantined) ||
-                  row.state == to_string(RunState::paused);
+    bool asleep =
+        row.state == to_string(RunState::quarantined) || row.state == to_string(RunState::paused);
     if (!asleep && parts_.options.resume && ++row.crashes > limits::kReplayCrashesMax) {
       row.state = std::string(to_string(RunState::quarantined));
       asleep = true;
@@ -305,8 +301,7 @@ Task<void> Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox)
 
 // ---- people
 
-Task<void> Shard::attach(Tenant tenant, std::string uid,
-                         std::shared_ptr<RunHandle::State> handle) {
+Task<void> Shard::attach(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle) {
   Known* known = co_await find(tenant, uid);
   handle->name(uid, known->row.session);
   known->handles.push_back(handle);
@@ -382,8 +377,7 @@ Task<void> Shard::evict_later(std::string uid) {
 }
 
 void Shard::finished(LiveRun& run, Turn turn, std::string usage, Json final) {
-  auto ended = std::make_shared<Ended>(
-      Ended{std::move(turn), std::move(usage), std::move(final)});
+  auto ended = std::make_shared<Ended>(Ended{std::move(turn), std::move(usage), std::move(final)});
   std::size_t index = group_.records.size() - 1;  // the final is the last record of this group
   std::string uid = run.row().uid;
   when_durable(ticket_, [this, uid, ended, index] {
@@ -435,8 +429,8 @@ Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
 
 // Replays the finished run and names the first difference.
 Task<void> Shard::check(const Known& known) {
-  RunMaterial material = co_await read(co_await Tenant::parse(known.row.tenant), known.row,
-                                       known.binding);
+  RunMaterial material =
+      co_await read(co_await Tenant::parse(known.row.tenant), known.row, known.binding);
   LiveRun again(*this, std::move(material), true);
   again.begin();
   if (again.diverged().empty()) co_return;

@@ -120,11 +120,11 @@ class Shard {
   std::unordered_map<std::string, Session> sessions_ = {};
   std::map<std::string, std::unique_ptr<Model>> models_ = {};
   std::vector<std::shared_ptr<const Binding>> bindings_ = {};  // lately used; shared with runs
-  std::map<std::string, Agent> agents_ = {};           // by name: bodies and permissions of today
+  std::map<std::string, Agent> agents_ = {};  // by name: bodies and permissions of today
   bool halted_ = false;
   bool draining_ = false;
   std::uint32_t effects_ = 0;
-  std::shared_ptr<Shard*> self_;                       // null inside once it is gone
+  std::shared_ptr<Shard*> self_;  // null inside once it is gone
   Scope scope_;
 };
 

@@ -60,8 +60,7 @@ Result<Planner> Shard::planner(const std::string& name) const {
   return fail(ErrorKind::not_found, text);
 }
 
-Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent,
-                                                   const RunOptions& options) {
+Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent, const RunOptions& options) {
   AgentSpec wanted = spec(agent);
   if (!options.model.empty()) wanted.model = options.model;
   if (!options.planner.empty()) wanted.planner = options.planner;
@@ -80,10 +79,10 @@ Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent,
                                                    .planner = std::move(*plan)});
   std::vector<std::string> names;
   for (const Tool& tool : agent.tools) {
-    if (tool.spec.name.empty() || !tool.body || std::ranges::find(names, tool.spec.name) != names.end()) {
+    if (tool.spec.name.empty() || !tool.body ||
+        std::ranges::find(names, tool.spec.name) != names.end()) {
       return fail(ErrorKind::invalid, "agent \"" + agent.profile.name + "\": tool \"" +
-                                          tool.spec.name +
-                                          "\" needs a name of its own and a body");
+                                          tool.spec.name + "\" needs a name of its own and a body");
     }
     names.push_back(tool.spec.name);
   }
@@ -102,8 +101,7 @@ void Shard::keep(std::shared_ptr<const Binding> binding) {
 }
 
 // A run keeps the spec it began with; bodies and permissions are those of today.
-Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
-                                                   std::string folder) {
+Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, std::string folder) {
   Store& store = parts_.store;
   std::string text = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
     return store.journal().spec(tenant, row.spec);
@@ -115,7 +113,8 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
   }
   // Runs of one agent share what they are bound to: its data is read once, not for each of them.
   auto same = [&](const std::shared_ptr<const Binding>& one) {
-    return one->digest == row.spec && one->folder == folder && (!today || has_bodies_of(*one, *today));
+    return one->digest == row.spec && one->folder == folder &&
+           (!today || has_bodies_of(*one, *today));
   };
   if (auto known = std::ranges::find_if(bindings_, same); known != bindings_.end()) {
     co_return *known;
@@ -141,9 +140,10 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
       if (found != today->tools.end()) body = &*found;
     }
     if (!body) {
-      co_await fail(ErrorKind::not_found,
-                    "its native tool \"" + spec.name + "\" is not registered: resume it with the "
-                    "program that has agent \"" + row.agent + "\"");
+      co_await fail(ErrorKind::not_found, "its native tool \"" + spec.name +
+                                              "\" is not registered: resume it with the "
+                                              "program that has agent \"" +
+                                              row.agent + "\"");
     }
     binding->tools.push_back({.spec = spec, .body = body->body});
   }
@@ -157,8 +157,8 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row,
 Task<std::vector<Ask>> Shard::asks(Tenant tenant) {
   Store& store = parts_.store;
   co_await barrier();
-  std::vector<WaitRow> waits = co_await offload(
-      loop_, parts_.store_pool, [&store] { return store.journal().waits(); });
+  std::vector<WaitRow> waits =
+      co_await offload(loop_, parts_.store_pool, [&store] { return store.journal().waits(); });
   std::map<RunId, const RunRow*> mine;
   for (const auto& [uid, known] : runs_) {
     if (known.row.tenant == tenant.id()) mine[known.row.id] = &known.row;

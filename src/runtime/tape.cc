@@ -5,8 +5,7 @@
 namespace ragent {
 
 bool covers(std::string_view path, std::string_view branch) {
-  return branch.starts_with(path) &&
-         (branch.size() == path.size() || branch[path.size()] == '.');
+  return branch.starts_with(path) && (branch.size() == path.size() || branch[path.size()] == '.');
 }
 
 Result<Tape> Tape::of(std::vector<Record> records) {
@@ -31,9 +30,7 @@ Result<Tape> Tape::of(std::vector<Record> records) {
         tape.mark(record);
         break;
       case RecordKind::start:
-      case RecordKind::final:
-        tape.mark(record);
-        break;
+      case RecordKind::final: tape.mark(record); break;
       default: {
         if (record.step > limits::kStepsPerChapterMax) {
           return fail(ErrorKind::diverged,

@@ -11,10 +11,9 @@ Record record(std::uint32_t n, RecordKind kind, std::string path, std::uint32_t 
 }
 
 TEST(TapeTest, ACancelCutsTheChildAndItsDescendants) {
-  Result<Tape> tape = Tape::of(
-      {record(1, RecordKind::start, "0", kNoStep),
-       record(2, RecordKind::fork, "0", 4),
-       record(3, RecordKind::cancel, "0", 5, R"({"children": ["0.4.1"]})")});
+  Result<Tape> tape =
+      Tape::of({record(1, RecordKind::start, "0", kNoStep), record(2, RecordKind::fork, "0", 4),
+                record(3, RecordKind::cancel, "0", 5, R"({"children": ["0.4.1"]})")});
   ASSERT_TRUE(tape) << tape.error().message;
   EXPECT_EQ(tape->cut("0"), kNever);
   EXPECT_EQ(tape->cut("0.4.0"), kNever);
@@ -25,11 +24,11 @@ TEST(TapeTest, ACancelCutsTheChildAndItsDescendants) {
 }
 
 TEST(TapeTest, TheLowestCutCounts) {
-  Result<Tape> tape = Tape::of(
-      {record(1, RecordKind::start, "0", kNoStep),
-       record(2, RecordKind::cancel, "0.4.1", 5, R"({"children": ["0.4.1.2.0"]})"),
-       record(3, RecordKind::cancel, "0", 5, R"({"children": ["0.4.1"]})"),
-       record(4, RecordKind::stop, "0", kNoStep)});
+  Result<Tape> tape =
+      Tape::of({record(1, RecordKind::start, "0", kNoStep),
+                record(2, RecordKind::cancel, "0.4.1", 5, R"({"children": ["0.4.1.2.0"]})"),
+                record(3, RecordKind::cancel, "0", 5, R"({"children": ["0.4.1"]})"),
+                record(4, RecordKind::stop, "0", kNoStep)});
   ASSERT_TRUE(tape) << tape.error().message;
   EXPECT_EQ(tape->cut("0.4.1.2.0"), 2u);
   EXPECT_EQ(tape->cut("0.4.1.2.1"), 3u);
@@ -38,8 +37,8 @@ TEST(TapeTest, TheLowestCutCounts) {
 }
 
 TEST(TapeTest, AJournalWithAHoleIsNotReplayed) {
-  Result<Tape> tape = Tape::of(
-      {record(1, RecordKind::start, "0", kNoStep), record(3, RecordKind::think, "0", 0)});
+  Result<Tape> tape =
+      Tape::of({record(1, RecordKind::start, "0", kNoStep), record(3, RecordKind::think, "0", 0)});
   ASSERT_FALSE(tape);
   EXPECT_EQ(tape.error().kind, ErrorKind::diverged);
   EXPECT_NE(tape.error().message.find("record 2 is missing"), std::string::npos)

@@ -108,8 +108,8 @@ Task<Reply> Branch::think(Transcript transcript, ThinkOptions options) {
       append(record(admitted.step, RecordKind::think, Phase::intent, intent, attempts + 1));
       steer(intent);
       if (last_step) options.calls = ThinkOptions::Calls::none;  // it has to answer now
-      body = co_await think_live(steered(std::move(transcript)), std::move(options),
-                                 admitted.step, attempts + 1);
+      body = co_await think_live(steered(std::move(transcript)), std::move(options), admitted.step,
+                                 attempts + 1);
     }
   }
   if (const Json* refused = body.find("refused")) {
@@ -121,8 +121,8 @@ Task<Reply> Branch::think(Transcript transcript, ThinkOptions options) {
     co_return error_from_json(*error);
   }
   const Json* recorded = body.find("reply");
-  Result<Reply> reply = recorded ? reply_from_json(*recorded)
-                                 : fail(ErrorKind::invalid, "it has no \"reply\"");
+  Result<Reply> reply =
+      recorded ? reply_from_json(*recorded) : fail(ErrorKind::invalid, "it has no \"reply\"");
   if (!reply) {
     run_.diverge("the reply of step " + step_name(path_, admitted.step) +
                  " cannot be read: " + reply.error().message);

@@ -7,7 +7,7 @@
 namespace ragent {
 
 JournalWriter::JournalWriter(Journal& journal, Pool& pool, Loop& retry_loop,
-               std::move_only_function<void(Error)> failed)
+                             std::move_only_function<void(Error)> failed)
     : journal_(journal), pool_(pool), retry_loop_(retry_loop), failed_(std::move(failed)) {}
 
 void JournalWriter::submit(Group group, Loop& loop, Committed committed) {
@@ -49,9 +49,7 @@ void JournalWriter::pump() {
     group_ = {};
     std::uint64_t next = *lsn;
     for (Taken& item : std::exchange(taken_, {})) {
-      item.loop->post([committed = std::move(item.committed), next]() mutable {
-        committed(next);
-      });
+      item.loop->post([committed = std::move(item.committed), next]() mutable { committed(next); });
       next += item.records;
     }
   }

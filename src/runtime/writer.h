@@ -1,5 +1,5 @@
-// JournalWriter: group commit. Shards hand over what a turn brought; whatever is there when the last
-// commit ends goes into the next one. Owned by the engine; submit() from any shard's thread.
+// JournalWriter: group commit. Shards hand over what a turn brought; whatever is there when the
+// last commit ends goes into the next one. Owned by the engine; submit() from any shard's thread.
 //
 //   writer.submit(std::move(group), loop, [](Result<std::uint64_t> lsn) { … });   // when durable
 //
@@ -22,7 +22,7 @@ class JournalWriter {
 
   // `retry_loop` waits between attempts on a full disk; `failed` is called once, on its thread.
   JournalWriter(Journal& journal, Pool& pool, Loop& retry_loop,
-         std::move_only_function<void(Error)> failed);
+                std::move_only_function<void(Error)> failed);
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
 
@@ -41,8 +41,8 @@ class JournalWriter {
     Committed committed;
   };
   bool take();
-  void pump();            // on the pool: one commit after another until nothing waits
-  void retry();           // the same group again, later
+  void pump();  // on the pool: one commit after another until nothing waits
+  void retry();  // the same group again, later
   void stop(Error error);
 
   Journal& journal_;
@@ -51,10 +51,10 @@ class JournalWriter {
   std::move_only_function<void(Error)> failed_;
   mutable std::mutex mutex_;
   std::vector<Item> waiting_;  // guarded by mutex_
-  bool busy_ = false;          // guarded by mutex_
-  bool broken_ = false;        // guarded by mutex_
-  Group group_;                // of the commit under way; the pump's
-  std::vector<Taken> taken_;   // whose records these are
+  bool busy_ = false;  // guarded by mutex_
+  bool broken_ = false;  // guarded by mutex_
+  Group group_;  // of the commit under way; the pump's
+  std::vector<Taken> taken_;  // whose records these are
   std::chrono::milliseconds back_off_ = {};
   Root retrying_ = {};  // on retry_loop_
 };

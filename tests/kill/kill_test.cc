@@ -94,8 +94,8 @@ Lived Patient::live(std::optional<std::chrono::milliseconds> kill_after) {
     int wait = -1;
     if (kill_at) {
       wait = static_cast<int>(std::max<std::int64_t>(
-          0, std::chrono::duration_cast<std::chrono::milliseconds>(
-                 *kill_at - std::chrono::steady_clock::now())
+          0, std::chrono::duration_cast<std::chrono::milliseconds>(*kill_at -
+                                                                   std::chrono::steady_clock::now())
                  .count()));
     }
     pollfd readable{.fd = pipe[0], .events = POLLIN, .revents = 0};

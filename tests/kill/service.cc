@@ -45,12 +45,11 @@ void sleep_until_wall(std::int64_t ms) {
 
 }  // namespace
 
-Service::Service(std::string socket, std::uint64_t seed)
-    : seed_(seed), socket_(std::move(socket)) {
+Service::Service(std::string socket, std::uint64_t seed) : seed_(seed), socket_(std::move(socket)) {
   listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_un address = address_of(socket_);
-  RAGENT_ASSERT(::bind(listener_, reinterpret_cast<const sockaddr*>(&address),
-                       sizeof address) == 0);
+  RAGENT_ASSERT(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+                0);
   RAGENT_ASSERT(::listen(listener_, 64) == 0);
   acceptor_ = std::jthread([this] { accept_all(); });
 }
@@ -101,7 +100,8 @@ std::string Service::call(const std::string& key, std::int64_t not_after, bool& 
     const std::lock_guard lock(mutex_);
     attempt = ++attempts_[key];
   }
-  SeededRandom random(mix(Digest{.high = seed_, .low = static_cast<std::uint64_t>(attempt)}, key).low);
+  SeededRandom random(
+      mix(Digest{.high = seed_, .low = static_cast<std::uint64_t>(attempt)}, key).low);
   const std::uint64_t drawn = random.below(10);
   if (drawn == 0) return "rejected";
   late = drawn >= 6;
@@ -127,8 +127,8 @@ int Service::count(const std::string& key) {
 
 int Service::repeated() {
   const std::lock_guard lock(mutex_);
-  return static_cast<int>(std::ranges::count_if(
-      counts_, [](const auto& entry) { return entry.second > 1; }));
+  return static_cast<int>(
+      std::ranges::count_if(counts_, [](const auto& entry) { return entry.second > 1; }));
 }
 
 int Service::late() {

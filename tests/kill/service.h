@@ -1,4 +1,4 @@
-// Service: a service outside of the process that is killed, in the driver: it carries out calls late
+// Service: a service outside the process that is killed, in the driver: it carries out calls late
 // or never answers, and keeps the ledger of what really happened. One thread per call.
 //
 //   Service service("/tmp/x/socket", seed);
@@ -22,7 +22,7 @@ class Service {
   ~Service();
   int count(const std::string& key);
   int repeated();  // effects that happened more than once
-  int late();      // that happened after their process was gone or had given up
+  int late();  // that happened after their process was gone or had given up
 
  private:
   void accept_all();
@@ -34,10 +34,10 @@ class Service {
   const std::string socket_;
   int listener_ = -1;
   std::mutex mutex_;
-  std::map<std::string, int> counts_;    // guarded by mutex_
+  std::map<std::string, int> counts_;  // guarded by mutex_
   std::map<std::string, int> attempts_;  // guarded by mutex_
-  int late_ = 0;                         // guarded by mutex_
-  std::vector<std::jthread> calls_;      // the acceptor's
+  int late_ = 0;  // guarded by mutex_
+  std::vector<std::jthread> calls_;  // the acceptor's
   std::jthread acceptor_;
 };
 

@@ -18,9 +18,9 @@ struct Stamp {
 Tool stamp_tool(const VictimOptions& options) {
   const std::string socket = options.socket;
   auto call = [socket](Stamp stamp, ToolContext& context) -> Result<int> {
-    const std::string reply = ask_service(
-        socket, "call " + context.key + " " +
-                    std::to_string(context.not_after.time_since_epoch().count()));
+    const std::string reply =
+        ask_service(socket, "call " + context.key + " " +
+                                std::to_string(context.not_after.time_since_epoch().count()));
     if (reply == "done") return stamp.n;
     if (reply == "rejected") return fail(ErrorKind::rejected, "the service said no");
     return fail(ErrorKind::unavailable, "the service gave no answer");

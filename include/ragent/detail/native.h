@@ -55,8 +55,8 @@ struct Signature<std::function<R(A...)>> {
   struct FirstOf {
     using Type = std::remove_cvref_t<First>;
   };
-  using Parameters = typename std::conditional_t<kHasParameters, FirstOf<A..., None>,
-                                                 FirstOf<None>>::Type;
+  using Parameters =
+      typename std::conditional_t<kHasParameters, FirstOf<A..., None>, FirstOf<None>>::Type;
 };
 
 template <class F>
@@ -72,16 +72,19 @@ template <class F>
 struct Form : decltype(signature_of<F>()) {
   using Known = decltype(signature_of<F>());
   static constexpr bool check() {
-    static_assert(Known::kIsKnown, "ragent: a tool is one function with plain parameter types: no "
-                                   "auto parameters, no overloads");
+    static_assert(Known::kIsKnown,
+                  "ragent: a tool is one function with plain parameter types: no "
+                  "auto parameters, no overloads");
     if constexpr (Known::kIsKnown) {
-      static_assert(Known::kIsForm, "ragent: a tool takes (P), (P, ToolContext&), (ToolContext&) "
-                                    "or (): its arguments are the fields of one struct P");
+      static_assert(Known::kIsForm,
+                    "ragent: a tool takes (P), (P, ToolContext&), (ToolContext&) "
+                    "or (): its arguments are the fields of one struct P");
       using P = typename Known::Parameters;
-      constexpr bool is_struct = std::is_same_v<P, Json> ||
-                                 (std::is_class_v<P> && std::is_aggregate_v<P>);
-      static_assert(is_struct, "ragent: a tool's parameter must be a plain struct (an aggregate: "
-                               "no constructors, no private members, no virtual functions)");
+      constexpr bool is_struct =
+          std::is_same_v<P, Json> || (std::is_class_v<P> && std::is_aggregate_v<P>);
+      static_assert(is_struct,
+                    "ragent: a tool's parameter must be a plain struct (an aggregate: "
+                    "no constructors, no private members, no virtual functions)");
       return Known::kIsForm && is_struct;
     } else {
       return false;
@@ -168,9 +171,9 @@ Tool tool(std::string name, std::string description, F function) {
           }));
     } else {
       made.body = detail::native_body(
-          made.spec.name, detail::BlockingCall([function = std::move(function)](
-                                                   const Json& arguments,
-                                                   ToolContext& context) mutable {
+          made.spec.name,
+          detail::BlockingCall([function = std::move(function)](const Json& arguments,
+                                                                ToolContext& context) mutable {
             return Result<Json>(detail::call_blocking(function, arguments, context));
           }));
     }

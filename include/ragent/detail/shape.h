@@ -48,7 +48,16 @@ namespace detail {
 // a typed tool costs its user's compiler a table and no code.
 struct Shape {
   enum class Kind : std::uint8_t {
-    boolean, integer, number, string, json, choice, optional, list, map, object,
+    boolean,
+    integer,
+    number,
+    string,
+    json,
+    choice,
+    optional,
+    list,
+    map,
+    object,
   };
   using Visit = void (*)(void* context, std::string_view key, const void* value);
 
@@ -150,8 +159,10 @@ struct ShapeOf {
     } else if constexpr (std::is_same_v<T, double> || std::is_same_v<T, float>) {
       return {.kind = Kind::number, .size = sizeof(T)};
     } else if constexpr (std::is_enum_v<T>) {
-      return {.kind = Kind::choice, .is_signed = std::is_signed_v<std::underlying_type_t<T>>,
-              .size = sizeof(T), .names = kChoiceNames<T>};
+      return {.kind = Kind::choice,
+              .is_signed = std::is_signed_v<std::underlying_type_t<T>>,
+              .size = sizeof(T),
+              .names = kChoiceNames<T>};
     } else {
       constexpr bool is_plain = std::is_class_v<T> && std::is_aggregate_v<T>;
       static_assert(is_plain,
@@ -164,11 +175,15 @@ struct ShapeOf {
   }
   static constexpr Shape object() {
     constexpr bool is_small = field_count<T>() <= limits::kParameterFieldsMax;
-    static_assert(is_small, "ragent: a parameter struct has at most 32 fields; group some of them "
-                            "into a struct of their own");
+    static_assert(is_small,
+                  "ragent: a parameter struct has at most 32 fields; group some of them "
+                  "into a struct of their own");
     if constexpr (is_small) {
-      return {.kind = Shape::Kind::object, .names = kFieldNames<T>, .fields = kFieldShapes<T>,
-              .addresses = addresses<T>, .with_default = with_default<T>};
+      return {.kind = Shape::Kind::object,
+              .names = kFieldNames<T>,
+              .fields = kFieldShapes<T>,
+              .addresses = addresses<T>,
+              .with_default = with_default<T>};
     }
     return {};
   }
@@ -192,24 +207,34 @@ struct ShapeOf<Doc<T, kDescription>> {
 template <class T>
 struct ShapeOf<std::optional<T>> {
   static constexpr Shape make() {
-    return {.kind = Shape::Kind::optional, .inner = &kShape<T>, .clear = clear<std::optional<T>>,
-            .add = add_optional<T>, .each = each_optional<T>};
+    return {.kind = Shape::Kind::optional,
+            .inner = &kShape<T>,
+            .clear = clear<std::optional<T>>,
+            .add = add_optional<T>,
+            .each = each_optional<T>};
   }
 };
 template <class T>
 struct ShapeOf<std::vector<T>> {
-  static_assert(!std::is_same_v<T, bool>, "ragent: use std::vector<std::uint8_t> or enums: items "
-                                          "of std::vector<bool> have no address");
+  static_assert(!std::is_same_v<T, bool>,
+                "ragent: use std::vector<std::uint8_t> or enums: items "
+                "of std::vector<bool> have no address");
   static constexpr Shape make() {
-    return {.kind = Shape::Kind::list, .inner = &kShape<T>, .clear = clear<std::vector<T>>,
-            .add = add_list<T>, .each = each_list<T>};
+    return {.kind = Shape::Kind::list,
+            .inner = &kShape<T>,
+            .clear = clear<std::vector<T>>,
+            .add = add_list<T>,
+            .each = each_list<T>};
   }
 };
 template <class T>
 struct ShapeOf<std::map<std::string, T>> {
   static constexpr Shape make() {
-    return {.kind = Shape::Kind::map, .inner = &kShape<T>,
-            .clear = clear<std::map<std::string, T>>, .add = add_map<T>, .each = each_map<T>};
+    return {.kind = Shape::Kind::map,
+            .inner = &kShape<T>,
+            .clear = clear<std::map<std::string, T>>,
+            .add = add_map<T>,
+            .each = each_map<T>};
   }
 };
 

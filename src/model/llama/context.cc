@@ -44,8 +44,7 @@ Digest identity_of(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<LlamaContext>> LlamaContext::load(const Options& options,
-                                                         const Stop& stop) {
+Result<std::unique_ptr<LlamaContext>> LlamaContext::load(const Options& options, const Stop& stop) {
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
   llama_backend_init();
   std::unique_ptr<LlamaContext> out(new LlamaContext);
@@ -56,9 +55,10 @@ Result<std::unique_ptr<LlamaContext>> LlamaContext::load(const Options& options,
   out->model_ = llama_model_load_from_file(options.path.c_str(), model_params);
   if (!out->model_) {
     if (stop) return cancelled();
-    return fail(ErrorKind::invalid, options.path + ": expected the weights of a language model "
-                                                   "(GGUF), the file is broken or another one; "
-                                                   "`scripts/setup` fetches it again");
+    return fail(ErrorKind::invalid, options.path +
+                                        ": expected the weights of a language model "
+                                        "(GGUF), the file is broken or another one; "
+                                        "`scripts/setup` fetches it again");
   }
   out->vocab_ = llama_model_get_vocab(out->model_);
   auto control = [&](std::string_view text) {
@@ -70,8 +70,9 @@ Result<std::unique_ptr<LlamaContext>> LlamaContext::load(const Options& options,
   out->turn_begins_ = control("<|im_start|>");
   out->turn_ends_ = control("<|im_end|>");
   if (out->turn_begins_ < 0 || out->turn_ends_ < 0) {
-    return fail(ErrorKind::invalid, options.path + ": expected a ChatML model (Qwen2.5, SmolLM2), "
-                                                   "this one has no <|im_start|> token");
+    return fail(ErrorKind::invalid, options.path +
+                                        ": expected a ChatML model (Qwen2.5, SmolLM2), "
+                                        "this one has no <|im_start|> token");
   }
   llama_context_params params = llama_context_default_params();
   params.n_ctx = std::min<std::uint32_t>(
@@ -81,9 +82,9 @@ Result<std::unique_ptr<LlamaContext>> LlamaContext::load(const Options& options,
   params.no_perf = true;
   out->context_ = llama_init_from_model(out->model_, params);
   if (!out->context_) {
-    return fail(ErrorKind::unavailable,
-                options.path + ": no memory for a context of " + std::to_string(params.n_ctx) +
-                    " tokens; choose a smaller model (--model small)");
+    return fail(ErrorKind::unavailable, options.path + ": no memory for a context of " +
+                                            std::to_string(params.n_ctx) +
+                                            " tokens; choose a smaller model (--model small)");
   }
   auto vocabulary = static_cast<std::size_t>(llama_vocab_n_tokens(out->vocab_));
   out->pieces_.resize(vocabulary);
@@ -133,18 +134,17 @@ Result<void> LlamaContext::append(std::span<const Token> tokens, const Stop& sto
   while (!tokens.empty()) {
     std::span<const Token> part = tokens.first(std::min(kBatchTokens, tokens.size()));
     Tokens batch(part.begin(), part.end());
-    int failed =
-        stop ? 2
-             : llama_decode(context_, llama_batch_get_one(batch.data(),
-                                                                static_cast<int>(batch.size())));
+    int failed = stop ? 2
+                      : llama_decode(context_, llama_batch_get_one(batch.data(),
+                                                                   static_cast<int>(batch.size())));
     if (failed) {
       truncate(tokens_.size());  // what an aborted batch left behind
       llama_set_abort_callback(context_, nullptr, nullptr);
       if (stop) return cancelled();
-      return fail(ErrorKind::unavailable,
-                  "the local model could not evaluate " + std::to_string(batch.size()) +
-                      " tokens after " + std::to_string(tokens_.size()) + " (llama_decode: " +
-                      std::to_string(failed) + ")");
+      return fail(ErrorKind::unavailable, "the local model could not evaluate " +
+                                              std::to_string(batch.size()) + " tokens after " +
+                                              std::to_string(tokens_.size()) +
+                                              " (llama_decode: " + std::to_string(failed) + ")");
     }
     tokens_.insert(tokens_.end(), batch.begin(), batch.end());
     tokens = tokens.subspan(part.size());

@@ -20,7 +20,7 @@ namespace ragent {
 using Token = std::int32_t;
 using Tokens = std::vector<Token>;
 
-// Set from any thread: the work in hand ends with Error{cancelled}, between two layers of the model.
+// Set from any thread: the work in hand ends with Error{cancelled}, between two layers.
 using Stop = std::atomic<bool>;
 
 class LlamaContext {
@@ -36,8 +36,8 @@ class LlamaContext {
   LlamaContext& operator=(const LlamaContext&) = delete;
   ~LlamaContext();
 
-  std::size_t window() const;      // tokens it can hold
-  double parameters() const;       // how many the model has
+  std::size_t window() const;  // tokens it can hold
+  double parameters() const;  // how many the model has
   Token turn_begins() const { return turn_begins_; }
   Token turn_ends() const { return turn_ends_; }
   // As ordinary text: what looks like a control token is not one.
@@ -66,7 +66,7 @@ class LlamaContext {
   Token turn_ends_ = 0;
   Digest identity_ = {};
   Tokens tokens_ = {};
-  std::vector<std::string> pieces_ = {};   // by token, filled when asked for
+  std::vector<std::string> pieces_ = {};  // by token, filled when asked for
   std::vector<bool> pieces_known_ = {};
 };
 

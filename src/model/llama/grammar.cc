@@ -40,9 +40,8 @@ void write(std::string& out, const Json& json) {
 bool required(const Json& schema, std::string_view name) {
   const Json* names = schema.find("required");
   if (!names || !names->is_array()) return false;
-  return std::ranges::any_of(*names->array(), [&](const Json& each) {
-    return each.string() && *each.string() == name;
-  });
+  return std::ranges::any_of(
+      *names->array(), [&](const Json& each) { return each.string() && *each.string() == name; });
 }
 
 const Json& any_value() {
@@ -354,9 +353,7 @@ Grammar schema_grammar(const Json& schema) {
   return grammar;
 }
 
-Matcher::Matcher(const Grammar& grammar) : grammar_(grammar), set_{Grammar::kStart} {
-  close(set_);
-}
+Matcher::Matcher(const Grammar& grammar) : grammar_(grammar), set_{Grammar::kStart} { close(set_); }
 
 void Matcher::close(Set& set) const {
   for (std::size_t i = 0; i < set.size(); ++i) {

@@ -32,14 +32,14 @@ class Grammar {
   // `format: date`. What it does not know it lets through as any JSON value.
   State value(State from, const Json& schema, std::size_t depth = 0);
 
-  State add();                                  // a state nothing leads to yet
+  State add();  // a state nothing leads to yet
   void link(State from, State to) { nodes_[from].links.push_back(to); }
   void range(State from, unsigned char low, unsigned char high, State to) {
     nodes_[from].edges.push_back({low, high, to});
   }
   // A reply is complete there. Nothing is added afterwards: ways that lead nowhere are cut.
   void end(State state);
-  bool possible() const;                        // some reply is
+  bool possible() const;  // some reply is
 
  private:
   friend class Matcher;
@@ -67,8 +67,8 @@ class Grammar {
 struct ReplyForm {
   const std::vector<Offer>& offers;
   const Json* schema = nullptr;  // of the answer; null: a text
-  bool tools = true;             // {"tool": name, "args": {…}}
-  bool answer = true;            // {"answer": …}
+  bool tools = true;  // {"tool": name, "args": {…}}
+  bool answer = true;  // {"answer": …}
 };
 Grammar reply_grammar(const ReplyForm& form);
 Grammar schema_grammar(const Json& schema);  // a bare value of the schema
@@ -76,15 +76,15 @@ Grammar schema_grammar(const Json& schema);  // a bare value of the schema
 class Matcher {
  public:
   explicit Matcher(const Grammar& grammar);
-  bool accept(std::string_view bytes);         // all of them, or nothing changes
+  bool accept(std::string_view bytes);  // all of them, or nothing changes
   bool accepts(std::string_view bytes) const;
-  std::string forced() const;                  // the bytes that must come next
+  std::string forced() const;  // the bytes that must come next
   bool complete() const { return ends(set_); }  // it may end here
-  bool done() const;                            // it must
+  bool done() const;  // it must
 
  private:
   using Set = std::vector<Grammar::State>;
-  void close(Set& set) const;                  // follows the links
+  void close(Set& set) const;  // follows the links
   Set advance(const Set& set, unsigned char byte) const;
   bool ends(const Set& set) const;
 

@@ -23,27 +23,35 @@ TEST(Grammar, KnowsTheValuesOfASchema) {
     std::vector<std::string_view> wrong;
   };
   const Case cases[] = {
-      {R"({"type": "string"})", {R"("a")", R"("a\"b\\")", "\"né 漢 🛫\"", R"("Sao Paulo")"},
+      {R"({"type": "string"})",
+       {R"("a")", R"("a\"b\\")", "\"né 漢 🛫\"", R"("Sao Paulo")"},
        {R"("")", R"(" a")", "a", "\"a\nb\"", "\"\xc3\"", "\"\xed\xa0\x80\"", R"("\x")", R"("a)"}},
       {R"({"type": "string", "minLength": 0})", {R"("")"}, {"null"}},
-      {R"({"type": "string", "minLength": 2, "maxLength": 3})", {R"("ab")", R"("abé")"},
+      {R"({"type": "string", "minLength": 2, "maxLength": 3})",
+       {R"("ab")", R"("abé")"},
        {R"("a")", R"("abcd")"}},
-      {R"({"type": "integer"})", {"0", "-12", "450"}, {"012", "1.5", "-", "+1", "1234567890123456"}},
+      {R"({"type": "integer"})",
+       {"0", "-12", "450"},
+       {"012", "1.5", "-", "+1", "1234567890123456"}},
       {R"({"type": "integer", "minimum": 0})", {"7"}, {"-7"}},
       {R"({"type": "number"})", {"0.25", "-3", "12.5"}, {".5", "1.", "1e3"}},
       {R"({"type": "boolean"})", {"true", "false"}, {"True", "1"}},
       {R"({"type": ["string", "null"]})", {"null", R"("x")"}, {"1"}},
       {R"({"enum": ["even", "odd", 3]})", {R"("even")", "3"}, {R"("ev")", R"("EVEN")"}},
       {R"({"const": {"a": [1, 2]}})", {R"({"a": [1, 2]})"}, {R"({"a":[1,2]})"}},
-      {R"({"type": "string", "format": "date"})", {R"("2026-11-25")", R"("2027-02-30")"},
+      {R"({"type": "string", "format": "date"})",
+       {R"("2026-11-25")", R"("2027-02-30")"},
        {R"("2026-13-01")", R"("2026-00-10")", R"("2026-10-32")", R"("26-10-10")"}},
-      {R"({"type": "array", "items": {"type": "integer"}})", {"[]", "[1]", "[1, 2, 3]"},
+      {R"({"type": "array", "items": {"type": "integer"}})",
+       {"[]", "[1]", "[1, 2, 3]"},
        {"[1,2]", "[1, ]", "[true]"}},
       {R"({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 3})",
-       {"[1, 2]", "[1, 2, 3]"}, {"[]", "[1]", "[1, 2, 3, 4]"}},
+       {"[1, 2]", "[1, 2, 3]"},
+       {"[]", "[1]", "[1, 2, 3, 4]"}},
       {R"({"anyOf": [{"type": "integer"}, {"const": "none"}]})", {"3", R"("none")"}, {"none"}},
       {R"({"type": "object", "additionalProperties": {"type": "integer"}})",
-       {"{}", R"({"a": 1})", R"({"a": 1, "b": 2})"}, {R"({"a": "b"})"}},
+       {"{}", R"({"a": 1})", R"({"a": 1, "b": 2})"},
+       {R"({"a": "b"})"}},
       {"{}", {"true", R"("x")", "3"}, {"{}", "x"}},
   };
   for (const Case& each : cases) {
@@ -89,8 +97,8 @@ TEST(Grammar, OfAReplyHoldsWhatIsOffered) {
     EXPECT_FALSE(matches(grammar, text)) << text;
   }
   EXPECT_FALSE(matches(reply_grammar({.offers = offers, .answer = false}), R"({"answer": "a"})"));
-  EXPECT_FALSE(matches(reply_grammar({.offers = offers, .tools = false}),
-                       R"({"tool": "now", "args": {}})"));
+  EXPECT_FALSE(
+      matches(reply_grammar({.offers = offers, .tools = false}), R"({"tool": "now", "args": {}})"));
 }
 
 TEST(Grammar, CutsWaysThatLeadNowhere) {

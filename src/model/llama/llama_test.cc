@@ -183,8 +183,7 @@ TEST_F(LlamaTest, SaysWhatDoesNotFit) {
 
   Transcript nothing({add_tool()});
   nothing.add(Message::of(Role::user, "Hello"));
-  ModelRequest request{.transcript = nothing,
-                       .options = {.calls = ThinkOptions::Calls::required}};
+  ModelRequest request{.transcript = nothing, .options = {.calls = ThinkOptions::Calls::required}};
   DeltaSink sink;
   Result<Reply> impossible = block_on(*loop_, model->reply(std::move(request), sink));
   ASSERT_FALSE(impossible);

@@ -76,10 +76,10 @@ void PromptCache::add_messages(const Transcript& transcript, std::size_t index, 
 
 Result<void> PromptCache::check_fits(std::size_t tokens) const {
   if (tokens + kReplyTokensMin <= context_.window()) return {};
-  return fail(ErrorKind::invalid,
-              "the conversation has " + std::to_string(tokens) + " tokens, the model's window " +
-                  std::to_string(context_.window()) +
-                  ": begin a new session, or give the tools less to say");
+  return fail(ErrorKind::invalid, "the conversation has " + std::to_string(tokens) +
+                                      " tokens, the model's window " +
+                                      std::to_string(context_.window()) +
+                                      ": begin a new session, or give the tools less to say");
 }
 
 std::size_t PromptCache::keep_common(std::size_t begin, const Tokens& tokens) {
@@ -108,7 +108,8 @@ void PromptCache::save(const std::string& path) const {
   std::vector<std::pair<fs::file_time_type, fs::path>> files;
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(cache_dir_, ignored)) {
-    if (entry.path().extension() == ".kv") files.emplace_back(entry.last_write_time(ignored), entry);
+    if (entry.path().extension() == ".kv")
+      files.emplace_back(entry.last_write_time(ignored), entry);
   }
   std::ranges::sort(files, std::greater{});
   for (std::size_t i = limits::kPrefixFilesMax; i < files.size(); ++i) {

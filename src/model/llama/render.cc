@@ -97,12 +97,9 @@ ChatTurn render(const Message& message, Form form, const std::vector<ToolSpec>& 
   switch (message.role) {
     case Role::system:
       return {"system", form == Form::json ? system_text(message, tools) : message.text()};
-    case Role::assistant:
-      return {"assistant", assistant_text(message, form)};
-    case Role::tool:
-      return {"user", results_text(message)};
-    case Role::user:
-      break;
+    case Role::assistant: return {"assistant", assistant_text(message, form)};
+    case Role::tool: return {"user", results_text(message)};
+    case Role::user: break;
   }
   return {"user", takes_dates(tools) ? with_dates(message.text()) : message.text()};
 }

@@ -14,7 +14,7 @@ namespace ragent {
 
 enum class Form : std::uint8_t {
   plain,  // no tools: the model talks
-  json,   // one JSON object a turn
+  json,  // one JSON object a turn
 };
 
 struct ChatTurn {

@@ -11,11 +11,11 @@
 namespace ragent {
 namespace {
 
-// For `tool` against `answer`, in logits; measured on travel questions. Without it the models answer
+// For `tool` against `answer`, in logits; measured on travel questions. Without it models answer
 // from memory instead of asking; afterwards the larger one calculates with whatever it was told,
 // and the smaller one stops too early.
 struct Bias {
-  double first;   // before any tool has acted
+  double first;  // before any tool has acted
   double later;
   double wanted;  // a tool the user asked for in so many words has not acted
 };
@@ -120,14 +120,15 @@ Error too_long(std::size_t tokens, std::string_view what) {
 
 Error impossible() {
   return {.kind = ErrorKind::invalid,
-          .message = "no reply is possible: the schema allows no value, or calls are required "
-                     "where no tool is offered"};
+          .message =
+              "no reply is possible: the schema allows no value, or calls are required "
+              "where no tool is offered"};
 }
 
 WriterOptions writer_options(const ModelRequest& request, const PromptCache::Prompt& prompt,
                              std::size_t window) {
-  std::size_t wanted = request.options.tokens_max ? request.options.tokens_max
-                                                  : limits::kReplyTokensDefault;
+  std::size_t wanted =
+      request.options.tokens_max ? request.options.tokens_max : limits::kReplyTokensDefault;
   return {.tokens_max = std::min(wanted, window - prompt.tokens),
           .temperature = request.options.temperature,
           .seed = hash128(request.key).low};

@@ -25,7 +25,7 @@ struct Meta {
   std::uint64_t applied_lsn = 0;  // of a tenant file: `final` records up to here are in it
 };
 
-// `schema` makes what is needed besides `meta`. Error{invalid} when a log of an earlier file is there.
+// `schema` makes what is needed besides `meta`. Error{invalid}: a log of an earlier file is there.
 Result<void> create_file(const std::string& path, std::string_view schema,
                          std::string_view home_id);
 // Error{invalid}: missing, empty, damaged, not ours, or of a newer format; it is left as it is.
