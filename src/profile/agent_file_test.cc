@@ -85,7 +85,9 @@ rules = ["Never lie."]
 
 [[profile.examples]]
 user   = "Pears?"
-calls  = [{ tool = "stock", args = { zone = "A", item = "pear", on = 2027-01-09 }, result = [{ n = 3 }] }]
+calls  = [
+  { tool = "stock", args = { zone = "A", item = "pear", on = 2027-01-09 }, result = [{ n = 3 }] },
+]
 answer = "Three."
 
 [permissions]
