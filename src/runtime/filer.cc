@@ -45,18 +45,21 @@ Task<void> Filer::work() {
       runs.push_back(item.run);
     }
     for (auto& [tenant, work] : by_tenant) {
-      Result<void> applied = co_await offload(loop_, pool_, [this, &tenant, &work] {
-                               return store_.tenants().apply(tenant, work.first);
-                             }).result();
+      // By value: when the engine closes, this frame goes while the thread still works.
+      Result<void> applied =
+          co_await offload(loop_, pool_, [&store = store_, tenant, items = std::move(work.first)] {
+            return store.tenants().apply(tenant, items);
+          }).result();
       if (!applied) log_.error("applying failed", {{"error", applied.error().message}});
     }
     for (Item& item : batch) {
       if (item.done) item.loop->post(std::move(item.done));
     }
     for (auto& [tenant, work] : by_tenant) {
-      Result<void> filed = co_await offload(loop_, pool_, [this, &tenant, &work] {
-                             return store_.tenants().file(tenant, work.second);
-                           }).result();
+      Result<void> filed =
+          co_await offload(loop_, pool_, [&store = store_, tenant, runs = work.second] {
+            return store.tenants().file(tenant, runs);
+          }).result();
       if (!filed) {  // they stay in the journal: the next opening of the home tries again
         log_.error("filing failed", {{"error", filed.error().message}});
         continue;

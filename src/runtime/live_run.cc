@@ -336,12 +336,14 @@ void LiveRun::diverge(std::string why) {
   if (diverged_.empty()) diverged_ = std::move(why);
 }
 
+std::string LiveRun::divergence() const { return "run " + row_.uid + " diverged: " + diverged_; }
+
 void LiveRun::report_divergence() {
   if (check_ || finished_) return;
   finished_ = true;
   row_.state = std::string(to_string(RunState::diverged));
   save_row();
-  shard_.stands_still(*this, "the run " + row_.uid + " diverged: " + diverged_);
+  shard_.stands_still(*this, divergence());
 }
 
 void LiveRun::stop(std::string reason, std::string who) {

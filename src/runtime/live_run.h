@@ -71,6 +71,7 @@ class LiveRun {
   void pump();                // drains the queue; decides when a replay is over
   void wake(Wake& wake);
   void diverge(std::string why);
+  std::string divergence() const;
   void report_divergence();
 
   Loop& loop();

@@ -174,6 +174,7 @@ Json LiveRun::take_steering(const Branch& branch) {
 
 void LiveRun::listen(std::shared_ptr<RunHandle::State> listener) {
   listeners_.push_back(listener);
+  if (!diverged_.empty()) return listener->stand(divergence());
   if (idle()) listener->stand(standing());
 }
 

@@ -62,8 +62,10 @@ class PromptPool final : public Pool {
   Loop& loop_;
 };
 
-std::unique_ptr<World> make_world(std::shared_ptr<Outside> outside, std::uint64_t seed,
-                                  std::uint64_t names) {
+}  // namespace
+
+std::unique_ptr<World> simulated_world(std::shared_ptr<Outside> outside, std::uint64_t seed,
+                                       std::uint64_t names) {
   auto world = std::make_unique<World>();
   world->loop = [outside, seed] {
     auto loop = make_simulated_loop(seed, Logger(LogLevel::off));
@@ -79,8 +81,6 @@ std::unique_ptr<World> make_world(std::shared_ptr<Outside> outside, std::uint64_
   return world;
 }
 
-}  // namespace
-
 Universe::Universe(Trial trial)
     : trial_(std::move(trial)),
       outside_(std::make_shared<Outside>(trial_.seed, trial_.kind)),
@@ -90,10 +90,11 @@ Universe::Universe(Trial trial)
 
 EngineOptions Universe::options(std::uint64_t life, std::shared_ptr<CommitGate> gate) {
   EngineOptions out;
+  out.close_wait = {};  // destroying the engine is a crash
   out.threads = 0;
   out.store = std::make_unique<CrashingStore>(make_memory_store(disk_), std::move(gate));
   // The same names until the run exists: a steady world gives them the same latencies.
-  out.world = make_world(outside_, trial_.seed + life * 1'000'003, run_.empty() ? 0 : life);
+  out.world = simulated_world(outside_, trial_.seed + life * 1'000'003, run_.empty() ? 0 : life);
   out.models.push_back([outside = outside_](const std::string&, Loop& loop)
                            -> Result<std::unique_ptr<Model>> {
     return make_simulated_model(outside, loop);

@@ -79,6 +79,10 @@ class Universe {
   std::string wrong_ = {};
 };
 
+// Loops, pools and randomness of one seed; `names`: of the ids that are drawn.
+std::unique_ptr<World> simulated_world(std::shared_ptr<Outside> outside, std::uint64_t seed,
+                                       std::uint64_t names);
+
 // Nothing, or which promise the records of an ended run break. `outside` has come to rest.
 std::string check_promises(const FiledRun& run, Outside& outside);
 
