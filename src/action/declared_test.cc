@@ -265,7 +265,7 @@ TEST_F(Exec, TellsTheProgramWhoAsks) {
   Result<Json> out = call(bind_exec("./env"));
   ASSERT_TRUE(out) << out.error().message;
   std::string env = out->text("env");
-  for (std::string expected :
+  for (const std::string& expected :
        {std::string("RAGENT_KEY=KEY "), std::string("RAGENT_TENANT=local "),
         std::string("RAGENT_SESSION=s1 "), std::string("RAGENT_RUN=r1 "),
         fmt::format("RAGENT_AGENT_DIR={} ", folder_.string()),

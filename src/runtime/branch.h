@@ -122,8 +122,17 @@ class Branch {
   Task<T> interruptible(Task<T> work);
   Task<void> wait(std::shared_ptr<Op> op);
 
-  Task<Json> think_live(Transcript transcript, ThinkOptions options, std::uint32_t step,
-                        std::uint32_t attempt);
+  struct ThinkPlan {
+    std::uint32_t step = 0;
+    Json params = {};
+    std::uint32_t attempts = 0;
+    std::int64_t reserve = 0;  // of the last attempt
+  };
+  Task<Json> think_live(ThinkPlan& plan, Transcript transcript, ThinkOptions options);
+  Task<Json> ask_model(Transcript transcript, ThinkOptions options, std::uint32_t step,
+                       std::uint32_t attempt);
+  void reserve(ThinkPlan& plan, std::int64_t tokens);
+  void steer(const Json& intent, std::size_t position);
   void settle(const Usage& usage, std::int64_t ms, std::int64_t reserve);
   Transcript steered(Transcript transcript) const;
 

@@ -51,13 +51,16 @@ TEST(EngineTest, ACoroutineOfTheHostAwaitsRuns) {
   }
 }
 
+Task<std::string> ask_blocking(Engine& engine) {
+  Result<Answer> answer = engine.run(clerk(), "again");
+  co_return answer ? "ran" : std::string(to_string(answer.error().kind));
+}
+
 TEST(EngineTest, ABlockingCallOnAShardIsMisuse) {
   Engine* self = nullptr;
   Agent asker = clerk();
-  asker.tools = {tool("nested", "Asks the engine.", [&](ToolContext&) -> Task<std::string> {
-                   Result<Answer> answer = self->run(clerk(), "again");
-                   co_return answer ? "ran" : std::string(to_string(answer.error().kind));
-                 }).read()};
+  auto nested = [&self](ToolContext&) { return ask_blocking(*self); };
+  asker.tools = {tool("nested", "Asks the engine.", nested).read()};
   Engine engine(options(make_memory_store(),
                         call_then_answer({{.tool = "nested", .arguments = Json::object({})}})));
   self = &engine;

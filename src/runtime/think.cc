@@ -47,94 +47,102 @@ void Branch::settle(const Usage& usage, std::int64_t ms, std::int64_t reserve) {
   run_.usage_ += usage;
 }
 
+// What the user said meanwhile: part of the transcript from here on.
+void Branch::steer(const Json& intent, std::size_t position) {
+  const Json* messages = intent.find("steer");
+  if (!messages || !messages->array()) return;
+  for (const Json& text : *messages->array()) {
+    Message message = Message::of(Role::user, text.string() ? *text.string() : "");
+    said_ = std::make_shared<const std::string>(*said_ + " " + message.text());
+    steering_.emplace_back(position, std::move(message));
+  }
+}
+
 Task<Reply> Branch::think(Transcript transcript, ThinkOptions options) {
   InFlight in(*this, "think");
   if (!in.ok) co_return in.error();
   if (transcript.size() == 0) {
     co_return Error{.kind = ErrorKind::misuse, .message = "think of an empty transcript"};
   }
-  Json asked = params(options);
+  ThinkPlan plan{.params = params(options)};
   Digest digest = transcript.digest();
-  if (asked.size() > 0) digest = mix(digest, asked.dump());
+  if (plan.params.size() > 0) digest = mix(digest, plan.params.dump());
   Admitted admitted = admit(RecordKind::think, digest, [&] {
-    return "after \"" + transcript.last().text() + "\" " + asked.dump();
+    return "after \"" + transcript.last().text() + "\" " + plan.params.dump();
   });
+  plan.step = admitted.step;
   const Record* outcome = nullptr;
-  std::uint32_t attempts = 0;
-  std::int64_t reserve = 0;
-  auto steer = [&](const Json& intent) {
-    const Json* messages = intent.find("steer");
-    if (!messages || !messages->array()) return;
-    for (const Json& text : *messages->array()) {
-      Message message = Message::of(Role::user, text.string() ? *text.string() : "");
-      said_ = std::make_shared<const std::string>(*said_ + " " + message.text());
-      steering_.emplace_back(transcript.size(), std::move(message));
-    }
-  };
   for (const Record* record : admitted.found) {
     if (record->phase == Phase::outcome) {
       outcome = record;
       continue;
     }
     Json intent = co_await read(*record);
-    reserve = intent.integer("reserve");
-    budget_.tokens -= reserve;
-    if (attempts++ == 0) --budget_.steps;
-    steer(intent);
+    reserve(plan, intent.integer("reserve"));
+    steer(intent, transcript.size());
   }
   Json body;
   if (outcome) {
     body = co_await read(*outcome);
   } else {
     co_await live();
-    std::string lacking = spent(budget_);
-    if (!lacking.empty() && attempts == 0) {
-      body = Json::object({{"refused", "the budget of " + lacking + " is used up"}});
-      append(record(admitted.step, RecordKind::think, Phase::outcome, body));
-    } else {
-      std::uint32_t most = options.tokens_max ? options.tokens_max : limits::kReplyTokensDefault;
-      reserve = std::max<std::int64_t>(0, std::min<std::int64_t>(budget_.tokens, most));
-      options.tokens_max = static_cast<std::uint32_t>(std::max<std::int64_t>(1, reserve));
-      Json intent = Json::object({{"model", run_.binding_->spec.model},
-                                  {"params", asked},
-                                  {"reserve", reserve},
-                                  {"after", utf8_prefix(transcript.last().text(), 120)}});
-      if (Json messages = run_.take_steering(*this); messages.size() > 0) {
-        intent["steer"] = std::move(messages);
-      }
-      bool last_step = budget_.steps <= 1;
-      budget_.tokens -= reserve;
-      if (attempts == 0) --budget_.steps;
-      append(record(admitted.step, RecordKind::think, Phase::intent, intent, attempts + 1));
-      steer(intent);
-      if (last_step) options.calls = ThinkOptions::Calls::none;  // it has to answer now
-      body = co_await think_live(steered(std::move(transcript)), std::move(options), admitted.step,
-                                 attempts + 1);
-    }
+    body = co_await think_live(plan, std::move(transcript), std::move(options));
   }
   if (const Json* refused = body.find("refused")) {
     co_return Error{.kind = ErrorKind::budget,
                     .message = refused->string() ? *refused->string() : ""};
   }
   if (const Json* error = body.find("error")) {
-    settle({}, body.integer("ms"), reserve);
+    settle({}, body.integer("ms"), plan.reserve);
     co_return error_from_json(*error);
   }
   const Json* recorded = body.find("reply");
   Result<Reply> reply =
       recorded ? reply_from_json(*recorded) : fail(ErrorKind::invalid, "it has no \"reply\"");
   if (!reply) {
-    run_.diverge("the reply of step " + step_name(path_, admitted.step) +
+    run_.diverge("the reply of step " + step_name(path_, plan.step) +
                  " cannot be read: " + reply.error().message);
     co_await forever();
   }
-  settle(reply->usage, body.integer("ms"), reserve);
+  settle(reply->usage, body.integer("ms"), plan.reserve);
   co_return std::move(*reply);
 }
 
+// The reserve of an attempt without an outcome stays spent; the step counts once.
+void Branch::reserve(ThinkPlan& plan, std::int64_t tokens) {
+  plan.reserve = tokens;
+  budget_.tokens -= tokens;
+  if (plan.attempts++ == 0) --budget_.steps;
+}
+
+Task<Json> Branch::think_live(ThinkPlan& plan, Transcript transcript, ThinkOptions options) {
+  std::string lacking = spent(budget_);
+  if (!lacking.empty() && plan.attempts == 0) {
+    Json body = Json::object({{"refused", "the budget of " + lacking + " is used up"}});
+    append(record(plan.step, RecordKind::think, Phase::outcome, body));
+    co_return body;
+  }
+  std::int64_t most = options.tokens_max ? options.tokens_max : limits::kReplyTokensDefault;
+  std::int64_t tokens = std::clamp<std::int64_t>(budget_.tokens, 0, most);
+  options.tokens_max = static_cast<std::uint32_t>(std::max<std::int64_t>(1, tokens));
+  if (budget_.steps <= 1) options.calls = ThinkOptions::Calls::none;  // it has to answer now
+  Json intent = Json::object({{"model", run_.binding_->spec.model},
+                              {"params", plan.params},
+                              {"reserve", tokens},
+                              {"after", utf8_prefix(transcript.last().text(), 120)}});
+  if (Json messages = run_.take_steering(*this); messages.size() > 0) {
+    intent["steer"] = std::move(messages);
+  }
+  reserve(plan, tokens);
+  append(record(plan.step, RecordKind::think, Phase::intent, intent, plan.attempts));
+  steer(intent, transcript.size());
+  co_return co_await ask_model(steered(std::move(transcript)), std::move(options), plan.step,
+                               plan.attempts);
+}
+
 // Asks the model and records what came; answers the body of the outcome.
-Task<Json> Branch::think_live(Transcript transcript, ThinkOptions options, std::uint32_t step,
-                              std::uint32_t attempt) {
+Task<Json> Branch::ask_model(Transcript transcript, ThinkOptions options, std::uint32_t step,
+                             std::uint32_t attempt) {
   const Binding& bound = *run_.binding_;
   ModelRequest request{.transcript = std::move(transcript),
                        .options = std::move(options),

@@ -78,7 +78,7 @@ class FaultsTest : public testing::Test {
     EXPECT_TRUE(call());
     return syncs - before;
   }
-  bool commit(Group group) { return store_->journal().commit(std::move(group)).has_value(); }
+  bool commit(const Group& group) { return store_->journal().commit(group).has_value(); }
 
   const TestHome home_;
   const Tenant local_ = {};
