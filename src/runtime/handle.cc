@@ -31,10 +31,13 @@ void RunHandle::State::push(Event event) {
   std::lock_guard lock(mutex_);
   if (events_.size() >= limits::kEventsQueuedMax) {
     // Nobody listens: deltas can be dropped, then the oldest; the records stay in the journal.
-    std::erase_if(events_, [](const Event& old) { return old.kind == Event::Kind::delta; });
+    if (std::exchange(deltas_, 0) > 0) {
+      std::erase_if(events_, [](const Event& old) { return old.kind == Event::Kind::delta; });
+    }
     if (events_.size() >= limits::kEventsQueuedMax) events_.pop_front();
   }
   if (event.kind == Event::Kind::state && event.body.text("state") == "working") standing_.clear();
+  if (event.kind == Event::Kind::delta) ++deltas_;
   events_.push_back(std::move(event));
   signal();
 }
@@ -79,6 +82,7 @@ std::optional<Event> RunHandle::State::pop(std::chrono::milliseconds timeout) {
   if (events_.empty()) return {};
   Event event = std::move(events_.front());
   events_.pop_front();
+  if (event.kind == Event::Kind::delta) --deltas_;
   if (events_.empty() && !result_) {
     std::uint64_t count = 0;
     (void)!::read(fd_, &count, sizeof count);

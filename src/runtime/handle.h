@@ -45,6 +45,7 @@ struct RunHandle::State {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Event> events_;
+  std::size_t deltas_ = 0;  // among them
   std::optional<Result<Answer>> result_;
   std::string standing_;
   Function then_;

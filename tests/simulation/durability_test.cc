@@ -217,10 +217,10 @@ TEST_F(DurabilityTest, ARunThatDoesNotSurviveItsReplayIsQuarantined) {
 }
 
 Task<Answer> ask_for_number(Run& run, Input) {
-  Json schema = Json::object(
-      {{"type", "object"},
-       {"properties", Json::object({{"n", Json::object({{"type", "integer"}})}})},
-       {"required", Json::Array{Json("n")}}});
+  Json schema =
+      Json::object({{"type", "object"},
+                    {"properties", Json::object({{"n", Json::object({{"type", "integer"}})}})},
+                    {"required", Json::Array{Json("n")}}});
   Decision decision = co_await run.ask("Which number?", std::move(schema));
   co_return Answer{.text = decision.who + " says " + decision.answer.dump()};
 }
@@ -258,9 +258,8 @@ TEST_F(DurabilityTest, ATimerRingsAtItsTimeThroughARestart) {
     poll_until(engine, [&] { return outside_->wall().time_since_epoch().count() > begin + 3000; });
     EXPECT_EQ(row().state, "waiting_timer");
   });
-  process(options({{"plan", 1, long_sleep}}), [&](Engine& engine) {
-    poll_until(engine, [&] { return row().state == "ended"; });
-  });
+  process(options({{"plan", 1, long_sleep}}),
+          [&](Engine& engine) { poll_until(engine, [&] { return row().state == "ended"; }); });
   EXPECT_NEAR(static_cast<double>(row().ended_at - begin), 10'000, 100);
 }
 
@@ -294,9 +293,8 @@ TEST_F(DurabilityTest, ARunWithoutItsNativeToolIsUnboundUntilItIsThere) {
   tooled.tools.push_back(tool("look", "Look.", [](Nothing) { return 1; }).read());
   process(options({{"plan", 1, ask_between}}),
           [&](Engine& engine) { (void)engine.run(tooled, "go"); });
-  process(options({{"plan", 1, ask_between}}), [&](Engine& engine) {
-    poll_until(engine, [&] { return row().state == "unbound"; });
-  });
+  process(options({{"plan", 1, ask_between}}),
+          [&](Engine& engine) { poll_until(engine, [&] { return row().state == "unbound"; }); });
   EngineOptions bound = options({{"plan", 1, ask_between}});
   bound.agents = {tooled};
   process(std::move(bound), [&](Engine& engine) {
@@ -368,8 +366,7 @@ TEST_F(DurabilityTest, ABrokenDiskEndsTheEngineAndLosesNothing) {
 class SessionTest : public DurabilityTest {
  protected:
   Result<RunHandle> start(Engine& engine, std::string text, OnBusy on_busy) {
-    return engine.start(agent("react"), std::move(text),
-                        {.session = "talk", .on_busy = on_busy});
+    return engine.start(agent("react"), std::move(text), {.session = "talk", .on_busy = on_busy});
   }
 };
 
@@ -429,8 +426,8 @@ TEST_F(SessionTest, SteeringIsDeliveredOnceBeforeTheNextThink) {
   process(options({{"plan", 1, two_thinks}}), [&](Engine& engine) {
     Result<RunHandle> first = engine.start(agent("plan"), "one", {.session = "talk"});
     poll_until(engine, [&] { return row().state == "waiting_ask"; });
-    ASSERT_TRUE(engine.start(agent("plan"), "be brief",
-                             {.session = "talk", .on_busy = OnBusy::steer}));
+    ASSERT_TRUE(
+        engine.start(agent("plan"), "be brief", {.session = "talk", .on_busy = OnBusy::steer}));
   });
   process(options({{"plan", 1, two_thinks}}), [&](Engine& engine) {  // it lies in the inbox
     poll_until(engine, [&] { return !engine.asks()->empty(); });

@@ -3,6 +3,8 @@
 #include <runtime/world.h>
 #include <simulation/planners.h>
 
+#include <cstdlib>
+
 namespace ragent::simulation {
 
 using std::chrono::milliseconds;
@@ -89,20 +91,20 @@ Universe::Universe(Trial trial)
       random_(trial_.seed * 77 + 1) {}
 
 EngineOptions Universe::options(std::uint64_t life, std::shared_ptr<CommitGate> gate) {
+  ::setenv("RAGENT_LOG", "off", 0);  // every crash is a store that fails: thousands of lines
   EngineOptions out;
   out.close_wait = {};  // destroying the engine is a crash
   out.threads = 0;
   out.store = std::make_unique<CrashingStore>(make_memory_store(disk_), std::move(gate));
   // The same names until the run exists: a steady world gives them the same latencies.
   out.world = simulated_world(outside_, trial_.seed + life * 1'000'003, run_.empty() ? 0 : life);
-  out.models.push_back([outside = outside_](const std::string&, Loop& loop)
-                           -> Result<std::unique_ptr<Model>> {
-    return make_simulated_model(outside, loop);
-  });
+  out.models.push_back(
+      [outside = outside_](const std::string&, Loop& loop) -> Result<std::unique_ptr<Model>> {
+        return make_simulated_model(outside, loop);
+      });
   out.planners = planners();
-  out.agents = {{.profile = {.name = "simulated"},
-                 .model = "test",
-                 .tools = simulated_tools(outside_)}};
+  out.agents = {
+      {.profile = {.name = "simulated"}, .model = "test", .tools = simulated_tools(outside_)}};
   out.check_replay = true;
   out.evict_after = trial_.evict_after;
   return out;
@@ -166,8 +168,7 @@ milliseconds Universe::patience() const {
   TimePoint next = outside_->now() + std::chrono::hours(1);
   for (const auto& [name, doubt] : doubts_) next = std::min(next, doubt.due);
   if (cancel_at_) next = std::min(next, *cancel_at_);
-  return std::max(milliseconds(1),
-                  std::chrono::ceil<milliseconds>(next - outside_->now()));
+  return std::max(milliseconds(1), std::chrono::ceil<milliseconds>(next - outside_->now()));
 }
 
 // The harness is the person who finds out what happened: a while after the doubt is shown.
@@ -177,9 +178,9 @@ void Universe::look_at_doubts() {
     if (row.kind != "doubt") continue;
     const auto known = doubts_.find(row.key);
     const milliseconds later(10 + static_cast<std::int64_t>(outside_->below(40)));
-    now[row.key] = known != doubts_.end() ? known->second
-                                          : Doubt{row.key.substr(row.key.find('/') + 1),
-                                                  outside_->now() + later};
+    now[row.key] = known != doubts_.end()
+                       ? known->second
+                       : Doubt{row.key.substr(row.key.find('/') + 1), outside_->now() + later};
   }
   doubts_ = std::move(now);
 }
@@ -233,8 +234,8 @@ void Universe::note_open_attempts() {
   std::map<std::string, bool> open;
   for (const Record& record : journal().records) {
     if (record.kind != RecordKind::act) continue;
-    const std::string name = record.path + ":" + std::to_string(record.step) + "." +
-                             std::to_string(record.call);
+    const std::string name =
+        record.path + ":" + std::to_string(record.step) + "." + std::to_string(record.call);
     if (record.phase == Phase::outcome) {
       open.erase(name);
     } else if (parse_json(record.body)->text("effect") == "once") {

@@ -79,6 +79,10 @@ class Universe {
   std::string wrong_ = {};
 };
 
+// `points` crashes of one run at commits (each written and lost) and at turns; every commit when
+// there are not more. Some die again while they recover. Nothing, or what broke first and where.
+std::string sweep(const Trial& trial, std::uint64_t points);
+
 // Loops, pools and randomness of one seed; `names`: of the ids that are drawn.
 std::unique_ptr<World> simulated_world(std::shared_ptr<Outside> outside, std::uint64_t seed,
                                        std::uint64_t names);

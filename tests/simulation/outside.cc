@@ -96,10 +96,11 @@ class SimulatedTool final : public ToolBody {
     const bool unknown = changes && !out.steady() && (hangs || drawn % 5 == 0);
     if (changes && unknown && (drawn >> 8) % 2 == 0) {
       // It may still happen long after its time-out, but never after `not_after` (whole ms).
-      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
-          context.not_after - out.wall());
+      const auto left =
+          std::chrono::duration_cast<std::chrono::microseconds>(context.not_after - out.wall());
       const auto late = std::chrono::microseconds(
-          (drawn >> 16) % static_cast<std::uint64_t>(std::max<std::int64_t>(1, left.count() - 1000)));
+          (drawn >> 16) %
+          static_cast<std::uint64_t>(std::max<std::int64_t>(1, left.count() - 1000)));
       out.will_happen(key, begin + late, !once);
     }
     if (changes && !unknown && !rejected) out.will_happen(key, begin + (end - begin) / 2, !once);
@@ -137,9 +138,9 @@ std::unique_ptr<Model> make_simulated_model(std::shared_ptr<Outside> outside, Lo
 }
 
 std::vector<Tool> simulated_tools(std::shared_ptr<Outside> outside) {
-  const Json what = Json::object(
-      {{"type", "object"},
-       {"properties", Json::object({{"what", Json::object({{"type", "string"}})}})}});
+  const Json what =
+      Json::object({{"type", "object"},
+                    {"properties", Json::object({{"what", Json::object({{"type", "string"}})}})}});
   std::vector<Tool> tools;
   auto add = [&](std::string name, Effect effect, bool query) {
     tools.push_back({.spec = {.name = std::move(name),

@@ -27,8 +27,9 @@ ToolCall call_of(std::string tool, std::string what) {
 }
 
 std::string shown(const Observation& seen) {
-  return seen.status == Observation::Status::done ? seen.text()
-                                                  : std::string(to_string(seen.status)).substr(0, 1);
+  return seen.status == Observation::Status::done
+             ? seen.text()
+             : std::string(to_string(seen.status)).substr(0, 1);
 }
 
 Task<std::string> act(Run& run, std::string tool, std::string what) {
@@ -87,6 +88,30 @@ Task<Answer> beam(Run& run, Input input) {
     }
     std::ranges::sort(top, {}, [](const std::string& text) { return pick(9, text); });
     best = order + (top.empty() ? best : top.front().substr(0, 9));
+  }
+  co_return Answer{.text = best};
+}
+
+// ---- picky
+
+Task<std::string> guess(Run& run, std::string what) {
+  std::string text = co_await consider(run, what);
+  if (pick(5, text) % 3 == 0) co_await fail(ErrorKind::rejected, "not good enough");
+  co_return text + co_await think(run, "polish " + text);
+}
+
+// The first good guess of several; of the next round one is cancelled by what was found.
+Task<Answer> picky(Run& run, Input input) {
+  (void)co_await run.open(std::move(input));
+  std::string best = "p";
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::string> ideas = {best + "1", best + "2", best + "3", best + "4"};
+    Fork<std::string> fork = co_await run.fork(std::move(ideas), guess);
+    if (round == 1) {
+      co_await fork.cancel({static_cast<std::uint32_t>(pick(11, best) % 4)}, "hunch");
+    }
+    Ended<std::string> ended = co_await fork.any();
+    best = std::to_string(ended.index) + text_of(ended.value);
   }
   co_return Answer{.text = best};
 }
@@ -165,8 +190,8 @@ Task<Answer> loop(Run& run, Input input) {
     }
     std::string saved = co_await act(run, "put", text);
     log += saved.size() > 1 ? "+" : "-";
-    std::vector<ToolCall> calls = {call_of("look", text), call_of("put", "x"),
-                                   call_of("look", "y"), call_of("wire", "z")};
+    std::vector<ToolCall> calls = {call_of("look", text), call_of("put", "x"), call_of("look", "y"),
+                                   call_of("wire", "z")};
     for (const Observation& seen : co_await run.act_all(std::move(calls))) log += shown(seen);
   }
   co_return Answer{.text = text + log};
@@ -175,7 +200,11 @@ Task<Answer> loop(Run& run, Input input) {
 }  // namespace
 
 std::vector<Planner> planners() {
-  return {{"beam", 1, beam}, {"race", 1, race}, {"map_join", 1, map_join}, {"loop", 1, loop}};
+  return {{"beam", 1, beam},
+          {"race", 1, race},
+          {"map_join", 1, map_join},
+          {"loop", 1, loop},
+          {"picky", 1, picky}};
 }
 
 }  // namespace ragent::simulation

@@ -1,6 +1,7 @@
 // Planners for the simulation: each uses what must replay whatever the order in which work ends.
 //
 //   beam     two levels of speculative forks, pruned while they work; reads and thinks
+//   picky    any() of guesses, one of them cancelled
 //   race     first() of effects and timers, any() of nested races
 //   map_join all() of workers with every class of effect
 //   loop     one branch: reads, idempotent effects, act_all

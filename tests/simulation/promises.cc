@@ -21,8 +21,7 @@ struct Call {
 
 bool cut(const std::set<std::string>& dead, const std::string& path) {
   return std::ranges::any_of(dead, [&](const std::string& branch) {
-    return path.starts_with(branch) &&
-           (path.size() == branch.size() || path[branch.size()] == '.');
+    return path.starts_with(branch) && (path.size() == branch.size() || path[branch.size()] == '.');
   });
 }
 
@@ -110,8 +109,7 @@ std::string check_promises(const FiledRun& run, Outside& outside) {
   for (const auto& [name, entry] : calls) {
     const auto& [path, call] = entry;
     if (call.effect.empty()) continue;  // a read, or refused
-    std::string broken =
-        check_call(name, call, cut(dead, path), listed.contains(name), outside);
+    std::string broken = check_call(name, call, cut(dead, path), listed.contains(name), outside);
     if (!broken.empty()) return broken;
   }
   if (dead.contains("0") && final.text("outcome") != "cancelled") {
