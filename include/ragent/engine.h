@@ -27,6 +27,7 @@ struct EngineOptions {
   std::uint32_t threads = 1;        // shards; 0: the caller's thread is the shard while it waits
   std::unique_ptr<Store> store = {};   // null: SQLite in `home`
   std::vector<ModelSource> models = {};
+  std::string model = {};           // instead of the agents' own, for runs that name none
   std::vector<Planner> planners = {};
   std::vector<Agent> agents = {};   // whose native tools bind the runs that are resumed
   bool resume = true;               // carry on the unfinished runs of this home at opening
@@ -49,9 +50,14 @@ enum class OnBusy : std::uint8_t {
   steer,  // deliver to it before its next think
 };
 
+// The embedded defaults for what `options` lacks: the local model in process, the built-in planners,
+// RAGENT_HOME and RAGENT_MODEL. Engine{} is Engine(embedded()). Needs the component ragent::ragent.
+EngineOptions embedded(EngineOptions options = {});
+
 struct RunOptions {
   Tenant tenant = {};
   std::string session = {};  // empty: a new one
+  std::string key = {};      // idempotency key: starting again with it answers the first one's run
   OnBusy on_busy = OnBusy::enqueue;
   std::string model = {};  // override, resolved now into the recorded spec
   std::string planner = {};

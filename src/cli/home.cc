@@ -1,7 +1,6 @@
 #include <cli/home.h>
 
 #include <base/text.h>
-#include <embedded/embedded.h>
 #include <model/scripted.h>
 #include <runtime/view.h>
 

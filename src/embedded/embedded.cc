@@ -1,6 +1,5 @@
-#include <embedded/embedded.h>
-
 #include <model/llama/llama_model.h>
+#include <ragent/engine.h>
 
 #include <cstdlib>
 
@@ -9,6 +8,9 @@ namespace ragent {
 EngineOptions embedded(EngineOptions options) {
   if (const char* home = std::getenv("RAGENT_HOME"); home && options.home == ".ragent") {
     options.home = home;
+  }
+  if (const char* model = std::getenv("RAGENT_MODEL"); model && options.model.empty()) {
+    options.model = model;
   }
   options.planners.push_back(direct());
   options.planners.push_back(react());

@@ -1,6 +1,7 @@
 #include <runtime/engine_core.h>
 
 #include <action/exec.h>
+#include <base/hash.h>
 #include <ragent/limits.h>
 #include <runtime/handle.h>
 
@@ -155,6 +156,14 @@ std::size_t EngineCore::shard_of(const std::string& session) const {
   return std::hash<std::string>()(session) % shards_.size();
 }
 
+// The shard of a run that will start. Runs of one session, and of one key, meet on one shard.
+std::size_t EngineCore::place(RunOptions& options) {
+  if (options.session.empty() && !options.key.empty()) {
+    options.session = sha256_base32(options.tenant.id() + "/session/" + options.key, 26);
+  }
+  return options.session.empty() ? started_++ % shards_.size() : shard_of(options.session);
+}
+
 Shard* EngineCore::current_shard() const {
   auto self = std::this_thread::get_id();
   for (std::size_t i = 0; i < threads_.size(); ++i) {
@@ -237,8 +246,7 @@ Result<RunHandle> Engine::start(const Agent& agent, Input input, RunOptions opti
   }
   if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   auto state = std::make_shared<RunHandle::State>(core_);
-  std::size_t shard =
-      options.session.empty() ? core_->next_shard() : core_->shard_of(options.session);
+  std::size_t shard = core_->place(options);
   auto body = [agent, input, options, state](Shard& on) {
     return on.start(agent, input, options, state);
   };
@@ -258,8 +266,7 @@ Task<Answer> Engine::call(Agent agent, Input input, RunOptions options) {
   auto state = std::make_shared<RunHandle::State>(core_);
   auto ended = std::make_shared<Op>(here->loop());
   state->when_finished([here, ended] { here->loop().post([ended] { ended->done.set(); }); });
-  std::size_t shard =
-      options.session.empty() ? core_->next_shard() : core_->shard_of(options.session);
+  std::size_t shard = core_->place(options);
   core_->start_on(shard, std::move(agent), std::move(input), std::move(options), state);
   co_await ended->done;
   co_return state->result();

@@ -31,7 +31,7 @@ class EngineCore {
                 std::shared_ptr<RunHandle::State> state);
   Shard* current_shard() const;  // whose thread this is; null: none of this engine's
   std::size_t shard_of(const std::string& session) const;
-  std::size_t next_shard() { return started_++ % shards_.size(); }
+  std::size_t place(RunOptions& options);
   std::size_t shards() const { return shards_.size(); }
 
   // Waits until `ready` (asked under `mutex`); drives the shard when the engine has no threads.

@@ -99,5 +99,22 @@ TEST(EngineTest, ClosingWaitsForAnEffectUnderWay) {
   }));
 }
 
+TEST(EngineTest, StartingAgainWithTheSameKeyAnswersTheFirstRun) {
+  auto disk = std::make_shared<MemoryDisk>();
+  auto asked = std::make_shared<int>(0);
+  auto reply = [asked](const ModelRequest&) -> Result<Reply> {
+    return Reply{.text = "answer " + std::to_string(++*asked)};
+  };
+  for (int process = 0; process < 2; ++process) {
+    Engine engine(options(make_memory_store(disk), reply));
+    for (int time = 0; time < 2; ++time) {
+      Result<Answer> answer = engine.run(clerk(), "Pay.", {.key = "bill 7"});
+      ASSERT_TRUE(answer) << answer.error().message;
+      EXPECT_EQ(answer->text, "answer 1");
+    }
+  }
+  EXPECT_EQ(*asked, 1);
+}
+
 }  // namespace
 }  // namespace ragent

@@ -1,6 +1,7 @@
 #include <runtime/shard.h>
 
 #include <base/file.h>
+#include <base/hash.h>
 #include <base/text.h>
 #include <ragent/limits.h>
 #include <runtime/handle.h>
@@ -70,13 +71,36 @@ std::string Shard::workspace(const std::string& uid) const {
 
 // ---- starting
 
+Task<bool> Shard::join(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle) {
+  Store& store = parts_.store;
+  Result<FiledRun> filed = co_await offload(loop_, parts_.store_pool, [&store, tenant, uid] {
+                             return store.tenants().run(tenant, uid);
+                           }).result();
+  if (runs_.contains(uid)) {
+    co_await attach(tenant, uid, std::move(handle));
+    co_return true;
+  }
+  if (!filed && filed.error().kind != ErrorKind::not_found) co_return filed.error();
+  if (!filed || filed->records.empty()) co_return false;
+  handle->name(uid, filed->row.session);
+  Json final = co_await parse_json(filed->records.back().body);
+  handle->push({.kind = Event::Kind::ended, .body = final});
+  handle->finish(answer_of(uid, final));
+  co_return true;
+}
+
 Task<void> Shard::start(Agent agent, Input input, RunOptions options,
                         std::shared_ptr<RunHandle::State> handle) {
-  std::shared_ptr<const Binding> binding = co_await bind(agent, options);
   agents_.insert_or_assign(agent.profile.name, agent);
+  std::string uid = new_uid(loop_.wall(), parts_.ids);
+  if (!options.key.empty()) {
+    uid = sha256_base32(options.tenant.id() + "/" + options.key, uid.size());
+    if (co_await join(options.tenant, uid, handle)) co_return;
+  }
+  std::shared_ptr<const Binding> binding = co_await bind(agent, options);
   bool fresh = options.session.empty();
   RunRow row{.id = ++parts_.run_id_last,
-             .uid = new_uid(loop_.wall(), parts_.ids),
+             .uid = uid,
              .tenant = options.tenant.id(),
              .session = fresh ? new_uid(loop_.wall(), parts_.ids) : options.session,
              .agent = agent.profile.name,
@@ -85,29 +109,13 @@ Task<void> Shard::start(Agent agent, Input input, RunOptions options,
              .state = std::string(to_string(RunState::working)),
              .task = utf8_prefix(input.text, 120),
              .started_at = now_ms()};
-  Session& session = sessions_[session_key(row)];
-  if (fresh) session.fresh = true;
-  if (!session.runs.empty()) {
-    std::string at_work = session.runs.front();
-    if (options.on_busy == OnBusy::reject) {
-      co_await fail(ErrorKind::conflict, "session " + row.session + " is busy with run " + at_work +
-                                             ": wait for it, or start with on_busy");
-    }
+  if (fresh) sessions_[session_key(row)].fresh = true;
+  if (!sessions_[session_key(row)].runs.empty()) {
     if (options.on_busy == OnBusy::steer) {
+      std::string at_work = sessions_[session_key(row)].runs.front();
       co_return co_await steer(runs_.at(at_work), std::move(input), std::move(handle));
     }
-    if (options.on_busy == OnBusy::interrupt) {
-      co_await live(options.tenant, at_work);
-      auto found = runs_.find(at_work);
-      if (found != runs_.end() && found->second.live) {
-        found->second.live->stop("interrupted by newer input", "the user");
-      }
-    }
-    if (session.runs.size() >= limits::kSessionQueueMax) {
-      co_await fail(ErrorKind::conflict, "session " + row.session + " has " +
-                                             std::to_string(session.runs.size()) +
-                                             " inputs waiting: it takes no more");
-    }
+    co_await join_queue(session_key(row), options);
   }
   Budget budget = options.budget.value_or(binding->spec.budget);
   Json body = Json::object({{"agent", row.agent},
@@ -136,6 +144,26 @@ Task<void> Shard::start(Agent agent, Input input, RunOptions options,
   queue.runs.push_back(row.uid);
   if (queue.runs.size() == 1) begin_next(session_key(row));
   co_await committed(ticket);
+}
+
+// Whether a busy session takes one more input, and what happens to the run at work.
+Task<void> Shard::join_queue(std::string session, RunOptions options) {
+  std::string at_work = sessions_[session].runs.front();
+  if (options.on_busy == OnBusy::reject) {
+    co_await fail(ErrorKind::conflict, "session " + options.session + " is busy with run " +
+                                           at_work + ": wait for it, or start with on_busy");
+  }
+  if (sessions_[session].runs.size() >= limits::kSessionQueueMax) {
+    co_await fail(ErrorKind::conflict, "session " + options.session + " has " +
+                                           std::to_string(limits::kSessionQueueMax) +
+                                           " inputs waiting: it takes no more");
+  }
+  if (options.on_busy != OnBusy::interrupt) co_return;
+  co_await live(options.tenant, at_work);
+  auto found = runs_.find(at_work);
+  if (found != runs_.end() && found->second.live) {
+    found->second.live->stop("interrupted by newer input", "the user");
+  }
 }
 
 Task<void> Shard::steer(Known& at_work, Input input, std::shared_ptr<RunHandle::State> handle) {

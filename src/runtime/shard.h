@@ -95,6 +95,9 @@ class Shard {
   void keep(std::shared_ptr<const Binding> binding);
   Result<Model*> model(const std::string& name);
   Result<Planner> planner(const std::string& name) const;
+  // Joins the run that was started with this key, if there is one.
+  Task<bool> join(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle);
+  Task<void> join_queue(std::string session, RunOptions options);
   Task<void> steer(Known& at_work, Input input, std::shared_ptr<RunHandle::State> handle);
   void begin_next(const std::string& session);
   void begin(Known& known, RunMaterial material);

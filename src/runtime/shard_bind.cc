@@ -62,6 +62,7 @@ Result<Planner> Shard::planner(const std::string& name) const {
 
 Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent, const RunOptions& options) {
   AgentSpec wanted = spec(agent);
+  if (!parts_.options.model.empty()) wanted.model = parts_.options.model;
   if (!options.model.empty()) wanted.model = options.model;
   if (!options.planner.empty()) wanted.planner = options.planner;
   Result<Planner> plan = planner(wanted.planner);
