@@ -263,7 +263,11 @@ void LiveRun::end_attempt(Attempt& one, Observation seen) {
 
 // Its branch is gone: nothing is run again, and the ledger gets an outcome.
 void LiveRun::orphan(std::shared_ptr<Attempt> one) {
-  if (one->over || one->orphan) return;
+  if (one->orphan || (one->over && !one->unknown)) return;
+  if (one->over) {  // its branch has not yet seen that nobody knows, and never will
+    one->over = false;
+    one->recorded = true;
+  }
   one->orphan = true;
   if (std::ranges::find(attempts_, one) == attempts_.end()) attempts_.push_back(one);
   one->root.destroy();  // kills what still runs
