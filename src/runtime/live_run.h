@@ -94,6 +94,7 @@ class LiveRun {
   Json take_steering(const Branch& branch);
 
   void emit(Event event);
+  void hand_out(const Event& event);
   void emit_delta(const std::string& path, std::uint32_t step, std::uint32_t attempt,
                   const Delta& delta);
   void deliver();             // step events that are durable now

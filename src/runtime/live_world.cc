@@ -178,7 +178,16 @@ void LiveRun::listen(std::shared_ptr<RunHandle::State> listener) {
   if (idle()) listener->stand(standing());
 }
 
+// In the order in which things happened: behind records that are not durable yet.
 void LiveRun::emit(Event event) {
+  if (!undelivered_.empty()) {
+    undelivered_.emplace_back(undelivered_.back().first, std::move(event));
+  } else {
+    hand_out(event);
+  }
+}
+
+void LiveRun::hand_out(const Event& event) {
   for (const auto& weak : listeners_) {
     if (auto listener = weak.lock()) listener->push(event);
   }
@@ -198,7 +207,7 @@ void LiveRun::emit_delta(const std::string& path, std::uint32_t step, std::uint3
 
 void LiveRun::deliver() {
   while (!undelivered_.empty() && undelivered_.front().first <= shard_.durable()) {
-    emit(std::move(undelivered_.front().second));
+    hand_out(undelivered_.front().second);
     undelivered_.pop_front();
   }
 }
