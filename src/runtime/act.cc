@@ -49,7 +49,9 @@ Task<std::vector<Observation>> Branch::act_all(std::vector<ToolCall> calls) {
                                " calls, not " + std::to_string(calls.size())};
   }
   std::string asked;
-  for (const ToolCall& call : calls) asked += call.tool + " " + call.arguments.dump() + "\n";
+  for (const ToolCall& call : calls) {
+    asked += (asked.empty() ? "" : ", ") + call.tool + " " + call.arguments.dump();
+  }
   Admitted admitted = admit(RecordKind::act, hash128(asked), [&] { return asked; });
   auto count = static_cast<std::uint32_t>(calls.size());
   std::vector<CallPlan> reads;

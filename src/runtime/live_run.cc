@@ -343,7 +343,11 @@ void LiveRun::report_divergence() {
   finished_ = true;
   row_.state = std::string(to_string(RunState::diverged));
   save_row();
-  shard_.stands_still(*this, divergence());
+  shard_.when_durable(shard_.ticket(), [self = self_] {
+    if (LiveRun* run = *self) {
+      run->shard_.stands_still(*run, "run " + run->row_.uid + " diverged: " + run->diverged_);
+    }
+  });
 }
 
 void LiveRun::stop(std::string reason, std::string who) {
