@@ -93,7 +93,7 @@ Without RUN: all that were interrupted, one after another.
 Says what became of a call that is in doubt; then the run goes on.
 
   --happened RESULT     it did happen and this is its result, as JSON
-  --did-not-happen      it certainly did not: it may be tried again
+  --did-not-happen      it certainly did not: the model is told so
   --abandon             nobody can tell: the agent is told so
   --who NAME            who decided (you)
   --evidence TEXT       how they know

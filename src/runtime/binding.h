@@ -15,7 +15,7 @@ struct Binding {
   std::string folder = {};
   std::vector<Tool> tools = {};  // in the order of spec.tools
   Permissions permissions = {};
-  Model* model = nullptr;        // owned by the engine
+  Model* model = nullptr;        // owned by the shard; null: the engine has no models
   Planner planner = {};
 
   const Tool* find(std::string_view tool) const {

@@ -87,9 +87,11 @@ Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent, const Run
     }
     names.push_back(tool.spec.name);
   }
-  Result<Model*> opened = model(wanted.model);
-  if (!opened) return fail(std::move(opened.error()));
-  binding->model = *opened;
+  if (!parts_.options.models.empty()) {  // without any, planners that do not think still run
+    Result<Model*> opened = model(wanted.model);
+    if (!opened) return fail(std::move(opened.error()));
+    binding->model = *opened;
+  }
   binding->digest = spec_digest(wanted);
   binding->spec = std::move(wanted);
   keep(binding);
@@ -149,7 +151,7 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, st
     binding->tools.push_back({.spec = spec, .body = body->body});
   }
   binding->planner = co_await planner(pinned.planner);
-  binding->model = co_await model(pinned.model);
+  if (!parts_.options.models.empty()) binding->model = co_await model(pinned.model);
   binding->spec = std::move(pinned);
   keep(binding);
   co_return binding;

@@ -125,7 +125,9 @@ Task<Json> Branch::think_live(ThinkPlan& plan, Transcript transcript, ThinkOptio
   std::int64_t most = options.tokens_max ? options.tokens_max : limits::kReplyTokensDefault;
   std::int64_t tokens = std::clamp<std::int64_t>(budget_.tokens, 0, most);
   options.tokens_max = static_cast<std::uint32_t>(std::max<std::int64_t>(1, tokens));
-  if (budget_.steps <= 1) options.calls = ThinkOptions::Calls::none;  // it has to answer now
+  // An attempt before this one has taken the step already.
+  std::int64_t steps = budget_.steps + (plan.attempts > 0 ? 1 : 0);
+  if (steps <= 1) options.calls = ThinkOptions::Calls::none;  // it has to answer now
   Json intent = Json::object({{"model", run_.binding_->spec.model},
                               {"params", plan.params},
                               {"reserve", tokens},
@@ -165,11 +167,16 @@ Task<Json> Branch::ask_model(Transcript transcript, ThinkOptions options, std::u
     run_.emit_delta(path_, step, attempt, delta);
   };
   TimePoint began = run_.loop().now();
-  Result<Reply> reply =
-      co_await interruptible(bound.model->reply(std::move(request), deltas)).result();
+  Result<Reply> reply = fail(ErrorKind::unavailable, "this engine was given no models");
+  if (bound.model) {
+    reply = co_await interruptible(bound.model->reply(std::move(request), deltas)).result();
+  }
   if (!reply && stopped()) co_await fail(std::move(reply.error()));
   std::int64_t ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(run_.loop().now() - began).count();
+  if (!reply && reply.error().kind == ErrorKind::timeout && ms >= budget_.time.count()) {
+    reply = fail(ErrorKind::budget, "the budget of time is used up: " + reply.error().message);
+  }
   Json body;
   if (reply) {
     for (std::size_t i = 0; i < reply->calls.size(); ++i) {
