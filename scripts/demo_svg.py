@@ -165,7 +165,8 @@ def run(command):
         return data
 
     os.environ |= {"COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
-    status = pty.spawn(command, read)
+    sized = ["sh", "-c", f'stty cols {COLUMNS}; exec "$@"', "sh", *command]
+    status = pty.spawn(sized, read)
     if os.waitstatus_to_exitcode(status) not in (0, 3):  # 3: a scene failed, and the picture says so
         sys.exit(f"demo_svg: {' '.join(command)} failed; nothing was drawn")
     return b"".join(chunks).decode(errors="replace")
@@ -175,7 +176,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("svg")
     parser.add_argument("--title", default="make demo")
-    parser.add_argument("--rows", type=int, default=64, help="more rows are cut in the middle")
+    parser.add_argument("--rows", type=int, default=92, help="more rows are cut in the middle")
     parser.add_argument("command", nargs="*")
     options = parser.parse_args()
     text = run(options.command) if options.command else sys.stdin.buffer.read().decode()
