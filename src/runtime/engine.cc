@@ -74,6 +74,9 @@ Result<void> EngineCore::open_now() {
   writer_ = std::make_unique<JournalWriter>(store_->journal(), *writer_pool_, first,
                                             [this](Error error) { fail_with(std::move(error)); });
   filer_ = std::make_unique<Filer>(first, *store_pool_, *store_, *writer_, log_);
+  writer_->on_final([&first, filer = filer_.get()](RunId run) {
+    first.post([filer, run] { filer->expect(run); });
+  });
   for (auto& loop : loops_) {
     shards_.push_back(std::make_unique<Shard>(
         *loop, ShardParts{options_, *store_, *writer_, *filer_, *store_pool_, *blocking_pool_,
@@ -89,11 +92,17 @@ Result<void> EngineCore::open_now() {
 
 // Before any thread runs: who is where, what was not applied, who goes on.
 Result<void> EngineCore::recover() {
+  struct Left {
+    Tenant tenant;
+    Applied applied;
+    RunId run;
+  };
   Result<std::vector<RunRow>> rows = store_->journal().runs();
   if (!rows) return fail(std::move(rows.error()));
   Result<std::vector<InboxRow>> inbox = store_->journal().inbox();
   if (!inbox) return fail(std::move(inbox.error()));
   std::vector<std::vector<RunRow>> by_shard(shards_.size());
+  std::map<std::uint64_t, Left> ended;  // by lsn: the order of applying
   for (RunRow& row : *rows) {
     if (row.state != to_string(RunState::ended)) {
       by_shard[shard_of(row.session)].push_back(std::move(row));
@@ -103,7 +112,15 @@ Result<void> EngineCore::recover() {
     if (!tenant) return fail(std::move(tenant.error()));
     auto records = store_->journal().records(*tenant, row.id, row.chapter);
     if (!records) return fail(std::move(records.error()));
-    filer_->finished(*tenant, applied_of(row, *records), row.id, *loops_.front(), {});
+    Applied applied = applied_of(row, *records);
+    ended[applied.lsn] = {*tenant, std::move(applied), row.id};
+  }
+  for (auto& [lsn, one] : ended) {
+    // Now: the runs that go on below read these turns.
+    Result<void> applied = store_->tenants().apply(one.tenant, {one.applied});
+    if (!applied) return applied;
+    filer_->expect(one.run);
+    filer_->finished(one.tenant, std::move(one.applied), one.run, *loops_.front(), {});
   }
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     if (by_shard[i].empty()) continue;

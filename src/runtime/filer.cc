@@ -2,9 +2,6 @@
 
 #include <ragent/limits.h>
 
-#include <algorithm>
-#include <map>
-
 namespace ragent {
 
 Filer::Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log)
@@ -18,9 +15,14 @@ Filer::Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger
 void Filer::finished(Tenant tenant, Applied item, RunId run, Loop& shard_loop, Function done) {
   loop_.post([this, one = Item{std::move(tenant), std::move(item), run, &shard_loop,
                                std::move(done)}]() mutable {
-    queue_.push_back(std::move(one));
+    there_.emplace(one.run, std::move(one));
     start();
   });
+}
+
+void Filer::expect(RunId run) {
+  expected_.push_back(run);
+  start();
 }
 
 void Filer::start() {
@@ -29,15 +31,21 @@ void Filer::start() {
   scope_.spawn(work());
 }
 
+std::vector<Filer::Item> Filer::take() {
+  std::vector<Item> batch;
+  while (!expected_.empty() && batch.size() < limits::kFileBatchRuns) {
+    auto next = there_.find(expected_.front());
+    if (next == there_.end()) break;
+    batch.push_back(std::move(next->second));
+    there_.erase(next);
+    expected_.pop_front();
+  }
+  return batch;
+}
+
 // One batch after another: apply (not synced), tell the sessions, file (synced), forget.
 Task<void> Filer::work() {
-  while (!queue_.empty()) {
-    std::size_t count = std::min(queue_.size(), limits::kFileBatchRuns);
-    std::vector<Item> batch(
-        std::make_move_iterator(queue_.begin()),
-        std::make_move_iterator(queue_.begin() + static_cast<std::ptrdiff_t>(count)));
-    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
-    std::ranges::sort(batch, {}, [](const Item& item) { return item.applied.lsn; });
+  for (std::vector<Item> batch = take(); !batch.empty(); batch = take()) {
     std::map<Tenant, std::pair<std::vector<Applied>, std::vector<RunId>>> by_tenant;
     for (Item& item : batch) {
       auto& [applied, runs] = by_tenant[item.tenant];

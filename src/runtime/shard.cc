@@ -187,7 +187,7 @@ Task<void> Shard::steer(Known& at_work, Input input, std::shared_ptr<RunHandle::
 // The first run of a session's queue begins, when it has not.
 void Shard::begin_next(const std::string& session) {
   auto found = sessions_.find(session);
-  if (found == sessions_.end()) return;
+  if (found == sessions_.end() || found->second.applying) return;
   if (found->second.runs.empty()) {
     sessions_.erase(found);
     return;
@@ -245,6 +245,12 @@ Task<void> Shard::load(std::string uid) {
 Task<RunMaterial> Shard::read(Tenant tenant, RunRow row, std::shared_ptr<const Binding> binding) {
   Store& store = parts_.store;
   RunMaterial out{.row = row};
+  if (auto session = sessions_.find(session_key(row));
+      session != sessions_.end() && session->second.applying) {
+    auto op = std::make_shared<Op>(loop_);
+    session->second.applied.push_back(op);
+    co_await op->done;
+  }
   co_await barrier();  // what was appended can be read
   out.records = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
     return store.journal().records(tenant, row.id, row.chapter);
@@ -449,10 +455,20 @@ Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
   std::string key = session_key(row);
   Session& session = sessions_[key];
   session.runs.pop_front();
+  session.applying = true;
   if (had_turn) session.fresh = false;
   parts_.filer.finished(tenant, std::move(applied), row.id, loop_, [self = self_, key] {
-    if (*self) (*self)->begin_next(key);
+    if (*self) (*self)->applied(key);
   });
+}
+
+// The turn of the session's last run can be read.
+void Shard::applied(const std::string& session) {
+  auto found = sessions_.find(session);
+  if (found == sessions_.end()) return;
+  found->second.applying = false;
+  for (auto& op : std::exchange(found->second.applied, {})) op->done.set();
+  begin_next(session);
 }
 
 // Replays the finished run and names the first difference.

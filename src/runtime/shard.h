@@ -85,6 +85,8 @@ class Shard {
   struct Session {
     std::deque<std::string> runs = {};  // uids: the first is at work, the others queue
     bool fresh = false;                 // has no turns: nothing to read
+    bool applying = false;              // the last turn cannot be read yet
+    std::vector<std::shared_ptr<Op>> applied = {};  // shared with who waits for that
   };
   struct Ended;
 
@@ -100,6 +102,7 @@ class Shard {
   Task<void> join_queue(std::string session, RunOptions options);
   Task<void> steer(Known& at_work, Input input, std::shared_ptr<RunHandle::State> handle);
   void begin_next(const std::string& session);
+  void applied(const std::string& session);
   void begin(Known& known, RunMaterial material);
   Task<void> load(std::string uid);  // from the journal into memory, and begins
   Task<RunMaterial> read(Tenant tenant, RunRow row, std::shared_ptr<const Binding> binding);

@@ -46,6 +46,9 @@ void JournalWriter::pump() {
     if (!lsn && lsn.error().kind == ErrorKind::unavailable) return retry();
     if (!lsn) return stop(std::move(lsn.error()));
     back_off_ = {};
+    for (const Record& record : group_.records) {
+      if (record.kind == RecordKind::final) on_final_(record.run);
+    }
     group_ = {};
     std::uint64_t next = *lsn;
     for (Taken& item : std::exchange(taken_, {})) {

@@ -27,6 +27,9 @@ class JournalWriter {
   JournalWriter& operator=(const JournalWriter&) = delete;
 
   void submit(Group group, Loop& loop, Committed committed);
+  // `told` gets the runs whose `final` became durable, in order of lsn; on the pool. Once, before
+  // the first submit().
+  void on_final(std::function<void(RunId)> told) { on_final_ = std::move(told); }
   bool idle() const;  // nothing waits to be written
 
  private:
@@ -49,6 +52,7 @@ class JournalWriter {
   Pool& pool_;
   Loop& retry_loop_;
   std::move_only_function<void(Error)> failed_;
+  std::function<void(RunId)> on_final_ = [](RunId) {};
   mutable std::mutex mutex_;
   std::vector<Item> waiting_;  // guarded by mutex_
   bool busy_ = false;  // guarded by mutex_

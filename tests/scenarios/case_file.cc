@@ -17,7 +17,8 @@ Json schema_from(Words& words) {
   Json required = Json::array({});
   if (fields.object()) {
     for (const Json::Member& field : *fields.object()) {
-      std::string type = field.value.string() ? *field.value.string() : "string";
+      std::string type = field.value.string() ? *field.value.string() : "";
+      if (type.empty()) words.wrong("a type for \"" + field.key + "\" before this");
       if (type.ends_with('?')) {
         type.pop_back();
       } else {
@@ -346,8 +347,8 @@ Result<std::vector<std::string>> lines_of(const std::string& path) {
 bool Point::fits(const Record& record) const {
   if (record.kind != kind || record.phase != phase) return false;
   if (attempt != 0 && record.attempt != attempt) return false;
-  return !step || (record.path == step->path && record.step == step->step &&
-                   record.call == step->call);
+  return !step ||
+         (record.path == step->path && record.step == step->step && record.call == step->call);
 }
 
 Result<Case> load_case(const std::string& path) {

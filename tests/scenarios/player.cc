@@ -91,12 +91,14 @@ class Player {
     for (Known& run : runs_) (void)handle_of(run);  // events and waits from the beginning
   }
 
-  // The next `crash after` or `crash before` from statement `from` on.
+  // The next `crash after` or `crash before` from statement `from` on; behind an `until` it counts
+  // only from there.
   void arm(std::size_t from) {
     gate_->dies_at.reset();
     for (std::size_t i = from; i < scene_.statements.size(); ++i) {
       const Statement& statement = scene_.statements[i];
       if (statement.what == Statement::What::crash) return;
+      if (statement.what == Statement::What::until) return;
       if (!is_crash(statement)) continue;
       gate_->dies_at = statement.point;
       gate_->loses_it = statement.what == Statement::What::crash_before;
@@ -120,9 +122,8 @@ class Player {
       case What::sleep: return sleep(statement.time);
       case What::until:
         return until([&] {
-          return std::ranges::any_of(gate_->records, [&](const Record& one) {
-            return statement.point.fits(one);
-          });
+          return std::ranges::any_of(gate_->records,
+                                     [&](const Record& one) { return statement.point.fits(one); });
         });
       case What::crash: die_and_begin_again(index + 1); return {};
       case What::crash_after:
@@ -163,9 +164,8 @@ class Player {
 
   // Permissions are the agent's of today, not of the run's spec.
   Result<void> permit(const Statement& statement) {
-    std::erase_if(agent_.permissions, [&](const auto& old) {
-      return old.first == statement.permission.first;
-    });
+    std::erase_if(agent_.permissions,
+                  [&](const auto& old) { return old.first == statement.permission.first; });
     agent_.permissions.push_back(statement.permission);
     return {};
   }
@@ -181,7 +181,8 @@ class Player {
   // A handle on a run that an earlier process began; null when it has ended.
   RunHandle* handle_of(Known& run) {
     if (!run.handle) {
-      if (Result<RunHandle> handle = engine_->attach(run.uid)) run.handle.emplace(std::move(*handle));
+      if (Result<RunHandle> handle = engine_->attach(run.uid))
+        run.handle.emplace(std::move(*handle));
     }
     return run.handle ? &*run.handle : nullptr;
   }
@@ -287,10 +288,10 @@ class Player {
   Agent agent_;
   std::shared_ptr<MemoryDisk> disk_;  // shared with the stores of each life
   std::unique_ptr<Store> reader_;
-  std::shared_ptr<Ledger> ledger_;    // shared with tools and models
-  std::shared_ptr<Gate> gate_ = {};   // shared with the store of this life
+  std::shared_ptr<Ledger> ledger_;  // shared with tools and models
+  std::shared_ptr<Gate> gate_ = {};  // shared with the store of this life
   std::uint32_t life_ = 0;
-  SimulatedLoop* loop_ = nullptr;     // the engine's
+  SimulatedLoop* loop_ = nullptr;  // the engine's
   TimePoint now_ = TimePoint(std::chrono::seconds(1));
   std::optional<Engine> engine_ = {};
   std::vector<Known> runs_ = {};

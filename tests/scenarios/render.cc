@@ -110,8 +110,8 @@ std::string shown(const Record& record, const std::string& offers) {
   bool of_call = record.kind == RecordKind::act || record.kind == RecordKind::ask ||
                  record.kind == RecordKind::resolve;
   std::string where = record.step == kNoStep ? ""
-                      : of_call ? call_name(record.path, record.step, record.call)
-                                : step_name(record.path, record.step);
+                      : of_call              ? call_name(record.path, record.step, record.call)
+                                             : step_name(record.path, record.step);
   std::string what(to_string(record.kind));
   if (record.phase == Phase::intent) what += " intent";
   if (record.attempt > 1) what += " attempt " + std::to_string(record.attempt);

@@ -79,8 +79,7 @@ TEST(ScenarioFiles, NameTheLineOfAMistake) {
             "\"strat \"go\"\"");
   EXPECT_EQ(error_of("tool look read\n  does {\"a\": }\n").substr(0, 32),
             ":2: expected the tool's result a");
-  EXPECT_EQ(error_of("agent\n  budget steps few\n"),
-            ":2: expected steps (a number), got \"few\"");
+  EXPECT_EQ(error_of("agent\n  budget steps few\n"), ":2: expected steps (a number), got \"few\"");
   EXPECT_EQ(error_of("do\n  crash after act outcome\n").substr(0, 20), ":2: expected a step ");
   EXPECT_EQ(error_of("\nmodel\n  {\"answr\": 1}\n").substr(0, 10), ": line 3: ");
   EXPECT_EQ(error_of("expect\nagent\n"), ":2: expected nothing after expect, got \"agent\"");
@@ -94,8 +93,7 @@ TEST(ScenarioFiles, CompareWithGaps) {
   EXPECT_FALSE(fits("a …c", "a b"));
   EXPECT_FALSE(fits("a", "a b"));
   EXPECT_EQ(difference({"a", "b", "c"}, {"a", "x", "c"}), "  a\n+ x\n- b\n  c\n");
-  EXPECT_EQ(merged({"a …", "b"}, {"a 1", "c", "b"}),
-            (std::vector<std::string>{"a …", "c", "b"}));
+  EXPECT_EQ(merged({"a …", "b"}, {"a 1", "c", "b"}), (std::vector<std::string>{"a …", "c", "b"}));
 }
 
 }  // namespace

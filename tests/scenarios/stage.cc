@@ -112,8 +112,7 @@ std::vector<Tool> make_tools(const std::vector<CaseTool>& tools, std::shared_ptr
 }
 
 ModelSource make_model(Script script, std::shared_ptr<Ledger> ledger) {
-  return [script, ledger](const std::string& name,
-                          Loop& loop) -> Result<std::unique_ptr<Model>> {
+  return [script, ledger](const std::string& name, Loop& loop) -> Result<std::unique_ptr<Model>> {
     if (name != "test") return nullptr;
     return std::make_unique<NotingModel>(make_scripted_model(loop, script), ledger);
   };
