@@ -177,6 +177,8 @@ void read_start(Words& words, Statement& out) {
       out.run = words.word("a name for the run");
     } else if (words.is("session")) {
       out.options.session = words.word("a session");
+    } else if (words.is("key")) {
+      out.options.key = words.word("a key");
     } else if (words.is("planner")) {
       out.options.planner = words.word("a planner");
     } else if (words.is("deadline")) {
@@ -196,7 +198,8 @@ void read_start(Words& words, Statement& out) {
       out.options.on_busy = OnBusy::steer;
     } else {
       words.wrong(
-          "as, session, planner, deadline, schema, enqueue, reject, interrupt, steer or budget");
+          "as, session, key, planner, deadline, schema, enqueue, reject, interrupt, steer or "
+          "budget");
     }
   }
 }

@@ -48,6 +48,7 @@ std::vector<std::filesystem::path> case_files() {
 
 // GoogleTest learns of the files before main(), as it does of TEST().
 const std::size_t registered = [] {
+  ::setenv("RAGENT_LOG", "off", 0);  // the deaths of scenarios are no news
   std::vector<std::filesystem::path> files = case_files();
   for (const std::filesystem::path& path : files) {
     std::string folder = path.parent_path().filename().string();
