@@ -3,7 +3,10 @@
 
 #include <ragent/ragent.h>
 
-struct Sum { int a; int b; };
+struct Sum {
+  int a;
+  int b;
+};
 
 int main() {
   ragent::Engine engine;                                    // local model, ./.ragent

@@ -50,14 +50,15 @@ enum class OnBusy : std::uint8_t {
   steer,  // deliver to it before its next think
 };
 
-// The embedded defaults for what `options` lacks: the local model in process, the built-in planners,
-// RAGENT_HOME and RAGENT_MODEL. Engine{} is Engine(embedded()). Needs the component ragent::ragent.
+// The embedded defaults for what `options` lacks: the local model in process, the built-in
+// planners, RAGENT_HOME and RAGENT_MODEL. Engine{} is Engine(embedded()). Needs the component
+// ragent::ragent.
 EngineOptions embedded(EngineOptions options = {});
 
 struct RunOptions {
   Tenant tenant = {};
   std::string session = {};  // empty: a new one
-  std::string key = {};      // idempotency key: starting again with it answers the first one's run
+  std::string key = {};  // idempotency key: starting again with it answers the first one's run
   OnBusy on_busy = OnBusy::enqueue;
   std::string model = {};  // override, resolved now into the recorded spec
   std::string planner = {};

@@ -35,8 +35,8 @@ def check_folder(path, header, number, allowed):
             yield f"{path}:{number}: a public header includes <{header}>: only ragent/ and std may"
         return
     if path.parts[0] == "examples":
-        if "/" in header and not header.startswith("ragent/"):
-            yield f"{path}:{number}: an example includes <{header}>: only public headers may"
+        if "/" in header and not header.startswith(("ragent/", "sys/")):
+            yield f"{path}:{number}: an example includes <{header}>: only ragent/ and the system may"
         return
     if path.parts[0] != "src":
         return

@@ -47,7 +47,7 @@ std::vector<std::filesystem::path> case_files() {
 }
 
 // GoogleTest learns of the files before main(), as it does of TEST().
-const std::size_t registered = [] {
+const std::size_t kRegistered = [] {
   ::setenv("RAGENT_LOG", "off", 0);  // the deaths of scenarios are no news
   std::vector<std::filesystem::path> files = case_files();
   for (const std::filesystem::path& path : files) {
@@ -59,7 +59,7 @@ const std::size_t registered = [] {
 }();
 
 TEST(ScenarioFiles, AreFound) {
-  EXPECT_GE(registered, 30U) << "run from the root of the repository: " << kFolder;
+  EXPECT_GE(kRegistered, 30U) << "run from the root of the repository: " << kFolder;
 }
 
 std::string error_of(const std::string& text) {
