@@ -345,7 +345,7 @@ void LiveRun::report_divergence() {
   save_row();
   shard_.when_durable(shard_.ticket(), [self = self_] {
     if (LiveRun* run = *self) {
-      run->shard_.stands_still(*run, "run " + run->row_.uid + " diverged: " + run->diverged_);
+      run->shard_.stands_still(*run, run->divergence());
     }
   });
 }

@@ -134,6 +134,7 @@ Task<void> Shard::start(Agent agent, Input input, RunOptions options,
   group_.runs.push_back(row);
   group_.records.push_back(record);
   handle->name(row.uid, row.session);
+  when_durable(ticket_, [handle, event = event_of(record)] { handle->push(event); });
   Known& known = runs_[row.uid];
   known.row = row;
   known.binding = std::move(binding);
