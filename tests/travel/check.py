@@ -41,7 +41,7 @@ class Run:
     def read(self, line):
         kind = line.get("record") or line.get("kind") or line.get("event")
         body = line.get("body") or {}
-        if line.get("phase") == "intent":
+        if line.get("phase") == "intent" or line.get("event", "step") != "step":
             return
         if kind == "open" and not self.today:
             found = re.search(r"\d{4}-\d\d-\d\d", body.get("date", ""))
