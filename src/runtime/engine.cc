@@ -113,7 +113,8 @@ Result<void> EngineCore::recover() {
     auto records = store_->journal().records(*tenant, row.id, row.chapter);
     if (!records) return fail(std::move(records.error()));
     Applied applied = applied_of(row, *records);
-    ended[applied.lsn] = {*tenant, std::move(applied), row.id};
+    const std::uint64_t lsn = applied.lsn;
+    ended[lsn] = {*tenant, std::move(applied), row.id};
   }
   for (auto& [lsn, one] : ended) {
     // Now: the runs that go on below read these turns.
