@@ -345,6 +345,7 @@ void LiveRun::report_divergence() {
   save_row();
   shard_.when_durable(shard_.ticket(), [self = self_] {
     if (LiveRun* run = *self) {
+      run->emit({.kind = Event::Kind::state, .body = Json::object({{"state", run->row_.state}})});
       run->shard_.stands_still(*run, run->divergence());
     }
   });

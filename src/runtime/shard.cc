@@ -381,8 +381,13 @@ void Shard::set_state(Known& known, RunState state, std::string why) {
   group_.runs.push_back(known.row);
   std::string text = "run " + known.row.uid + " is " + known.row.state + ": " + why;
   parts_.log.warn("a run stands still", {{"run", known.row.uid}, {"why", text}});
+  Event event{.kind = Event::Kind::state,
+              .body = Json::object({{"state", known.row.state}, {"why", text}})};
   for (const auto& weak : known.handles) {
-    if (auto handle = weak.lock()) handle->stand(text);
+    auto handle = weak.lock();
+    if (!handle) continue;
+    handle->push(event);
+    handle->stand(text);
   }
 }
 

@@ -11,7 +11,8 @@ namespace ragent::cli {
 namespace {
 
 bool interrupted(const RunRow& row) {
-  return row.state == "working" || row.state == "waiting_timer" || row.state == "paused";
+  return row.state == "working" || row.state == "waiting_timer" || row.state == "paused" ||
+         row.state == "unbound";
 }
 
 void print_head(const RunRow& row, const Args& args, const Console& console) {
