@@ -12,15 +12,14 @@ namespace ragent {
 namespace {
 
 // For `tool` against `answer`, in logits; measured on travel questions. Without it models answer
-// from memory instead of asking; afterwards the larger one calculates with whatever it was told,
-// and the smaller one stops too early.
+// from memory instead of asking; afterwards the larger one calculates with whatever it was told.
 struct Bias {
   double first;  // before any tool has acted
   double later;
   double wanted;  // a tool the user asked for in so many words has not acted
 };
-constexpr Bias kBias = {1, -0.9, 4};
-constexpr Bias kBiasSmall = {3, 0.7, 4};
+constexpr Bias kBias = {1, -1.7, 4};
+constexpr Bias kBiasSmall = {3, 0, 4};
 constexpr double kSmallParameters = 1e9;
 constexpr std::string_view kAnswer = "{\"answer\": ";
 constexpr std::string_view kAnswerText = "{\"answer\": \"";
