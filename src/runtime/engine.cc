@@ -218,6 +218,7 @@ void EngineCore::wait(std::mutex& mutex, std::condition_variable& changed,
     }
     return;
   }
+  if (closing_) return;  // what a closed engine left on its loop speaks to parts that are gone
   std::lock_guard one(driving_);
   driver_ = std::this_thread::get_id();
   loops_.front()->run(
@@ -230,7 +231,7 @@ void EngineCore::wait(std::mutex& mutex, std::condition_variable& changed,
 }
 
 bool EngineCore::drive(std::chrono::milliseconds timeout) {
-  if (options_.threads > 0 || !open()) return false;
+  if (options_.threads > 0 || !open() || closing_) return false;
   std::lock_guard one(driving_);
   driver_ = std::this_thread::get_id();
   Loop& loop = *loops_.front();
@@ -283,7 +284,9 @@ Task<Answer> Engine::call(Agent agent, Input input, RunOptions options) {
   }
   auto state = std::make_shared<RunHandle::State>(core_);
   auto ended = std::make_shared<Op>(here->loop());
-  state->when_finished([here, ended] { here->loop().post([ended] { ended->done.set(); }); });
+  state->when_finished([loop = &here->loop(), ended] {  // the loop outlives every shard
+    loop->post([ended] { ended->done.set(); });
+  });
   std::size_t shard = core_->place(options);
   core_->start_on(shard, std::move(agent), std::move(input), std::move(options), state);
   co_await ended->done;

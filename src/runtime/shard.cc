@@ -26,6 +26,15 @@ Shard::Shard(Loop& loop, ShardParts parts)
 
 Shard::~Shard() {
   *self_ = nullptr;
+  for (auto& [uid, known] : runs_) {
+    for (const auto& weak : known.handles) {
+      auto handle = weak.lock();
+      if (!handle) continue;
+      handle->finish(fail(ErrorKind::unavailable, "the engine was closed before run " + uid +
+                                                      " ended: the next engine of this home "
+                                                      "carries it on"));
+    }
+  }
   scope_.cancel();
   runs_.clear();
 }
