@@ -264,7 +264,7 @@ Result<RunHandle> Engine::start(const Agent& agent, Input input, RunOptions opti
                                         std::to_string(limits::kInputBytesMax) + " are taken");
   }
   if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
-  auto state = std::make_shared<RunHandle::State>(core_);
+  auto state = std::make_shared<RunHandle::State>(core_, options.tenant);
   std::size_t shard = core_->place(options);
   auto body = [agent, input, options, state](Shard& on) {
     return on.start(agent, input, options, state);
@@ -282,7 +282,7 @@ Task<Answer> Engine::call(Agent agent, Input input, RunOptions options) {
                         "engine.call is for coroutines on a shard of this engine: elsewhere "
                         "use engine.run, or engine.block_on around the coroutine"};
   }
-  auto state = std::make_shared<RunHandle::State>(core_);
+  auto state = std::make_shared<RunHandle::State>(core_, options.tenant);
   auto ended = std::make_shared<Op>(here->loop());
   state->when_finished([loop = &here->loop(), ended] {  // the loop outlives every shard
     loop->post([ended] { ended->done.set(); });
@@ -299,7 +299,7 @@ Result<void> Engine::drive(Task<void> task) {
 }
 
 Result<RunHandle> Engine::attach(const std::string& run, Tenant tenant) {
-  auto state = std::make_shared<RunHandle::State>(core_);
+  auto state = std::make_shared<RunHandle::State>(core_, tenant);
   Result<void> found =
       core_->where_known<void>([=](Shard& on) { return on.attach(tenant, run, state); });
   if (!found) return fail(std::move(found.error()));

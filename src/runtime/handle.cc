@@ -8,8 +8,8 @@
 
 namespace ragent {
 
-RunHandle::State::State(std::shared_ptr<EngineCore> core)
-    : engine(std::move(core)), fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+RunHandle::State::State(std::shared_ptr<EngineCore> core, Tenant of)
+    : engine(std::move(core)), tenant(std::move(of)), fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 RunHandle::State::~State() {
   if (fd_ >= 0) ::close(fd_);
@@ -116,9 +116,8 @@ int RunHandle::fd() const { return state_->fd_; }
 Result<Answer> RunHandle::wait() { return state_->wait(); }
 
 Result<void> RunHandle::cancel(std::string reason) {
-  std::string uid = state_->run;
-  return state_->engine->where_known<void>(
-      [uid, reason](Shard& on) { return on.cancel({}, uid, reason); });
+  return state_->engine->where_known<void>([tenant = state_->tenant, uid = state_->run, reason](
+                                               Shard& on) { return on.cancel(tenant, uid, reason); });
 }
 
 Event event_of(const Record& record) {

@@ -14,7 +14,7 @@ namespace ragent {
 class EngineCore;
 
 struct RunHandle::State {
-  explicit State(std::shared_ptr<EngineCore> engine);
+  State(std::shared_ptr<EngineCore> engine, Tenant tenant);
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State();
@@ -36,6 +36,7 @@ struct RunHandle::State {
 
   std::shared_ptr<EngineCore> engine;  // shared with the Engine: it drives the shard when
                                        // the engine has no threads
+  const Tenant tenant;                 // whose run it is
   std::string run = {};
   std::string session = {};
 
