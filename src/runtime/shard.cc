@@ -203,7 +203,7 @@ void Shard::begin_next(const std::string& session) {
     return;
   }
   Known& known = runs_.at(found->second.runs.front());
-  if (known.live || known.loading) return;
+  if (known.live || known.loading || known.asleep) return;
   bool nothing_to_read = found->second.fresh && !known.records.empty();
   if (nothing_to_read) {
     begin(
@@ -319,12 +319,13 @@ Task<void> Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox)
   for (RunRow& row : rows) {
     bool asleep =
         row.state == to_string(RunState::quarantined) || row.state == to_string(RunState::paused);
-    if (!asleep && parts_.options.resume && ++row.crashes > limits::kReplayCrashesMax) {
+    Session& session = sessions_[session_key(row)];
+    session.runs.push_back(row.uid);
+    bool replays = !asleep && parts_.options.resume && session.runs.size() == 1;
+    if (replays && ++row.crashes > limits::kReplayCrashesMax) {
       row.state = std::string(to_string(RunState::quarantined));
       asleep = true;
     }
-    Session& session = sessions_[session_key(row)];
-    session.runs.push_back(row.uid);
     Known& known = runs_[row.uid];
     known.asleep = asleep;
     known.row = row;
@@ -337,7 +338,7 @@ Task<void> Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox)
   co_await committed(ticket_);  // the count is durable before a replay starts
   std::vector<std::string> keys;
   for (const auto& [key, session] : sessions_) {
-    if (!session.runs.empty() && !runs_.at(session.runs.front()).asleep) keys.push_back(key);
+    keys.push_back(key);
   }
   std::ranges::sort(keys);
   for (const std::string& key : keys) begin_next(key);
