@@ -457,12 +457,6 @@ Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
     return tool.kind == ToolSpec::Kind::exec;
   });
   runs_.erase(uid);
-  if (programs) {
-    (void)co_await offload(loop_, parts_.store_pool, [folder = workspace(uid)] {
-      std::error_code ignored;  // what is left is swept with the home
-      std::filesystem::remove_all(folder, ignored);
-    }).result();
-  }
   bool had_turn = ended->turn.number > 0;
   Applied applied{.lsn = ended->lsn,
                   .session = row.session,
@@ -476,6 +470,12 @@ Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
   parts_.filer.finished(tenant, std::move(applied), row.id, loop_, [self = self_, key] {
     if (*self) (*self)->applied(key);
   });
+  if (programs) {
+    (void)co_await offload(loop_, parts_.store_pool, [folder = workspace(uid)] {
+      std::error_code ignored;  // what is left is swept with the home
+      std::filesystem::remove_all(folder, ignored);
+    }).result();
+  }
 }
 
 // The turn of the session's last run can be read.
