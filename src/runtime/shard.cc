@@ -350,9 +350,10 @@ Task<void> Shard::attach(Tenant tenant, std::string uid, std::shared_ptr<RunHand
   Known* known = co_await find(tenant, uid);
   handle->name(uid, known->row.session);
   known->handles.push_back(handle);
+  bool queued = sessions_.at(session_key(known->row)).runs.front() != uid;
   if (known->live) {
     known->live->listen(handle);
-  } else {
+  } else if (!queued) {
     co_await live(tenant, uid);
   }
 }
