@@ -127,7 +127,7 @@ Result<void> EngineCore::recover() {
     if (by_shard[i].empty()) continue;
     Shard& shard = *shards_[i];
     shard.loop().post([&shard, mine = std::move(by_shard[i]), waiting = *inbox]() mutable {
-      shard.scope().spawn(shard.recover(std::move(mine), std::move(waiting)));
+      shard.recover(std::move(mine), std::move(waiting));
     });
   }
   return {};

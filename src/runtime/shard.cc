@@ -314,7 +314,8 @@ Result<Shard::Known*> Shard::find(const Tenant& tenant, const std::string& uid) 
 
 // ---- recovery
 
-Task<void> Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox) {
+// Fills the tables at once: a call that comes right after opening finds every run.
+void Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox) {
   std::ranges::sort(rows, {}, &RunRow::id);
   for (RunRow& row : rows) {
     bool asleep =
@@ -334,8 +335,11 @@ Task<void> Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox)
     }
     if (parts_.options.resume) group_.runs.push_back(row);
   }
-  if (!parts_.options.resume || rows.empty()) co_return;
-  co_await committed(ticket_);  // the count is durable before a replay starts
+  if (parts_.options.resume && !rows.empty()) scope_.spawn(carry_on());
+}
+
+Task<void> Shard::carry_on() {
+  co_await barrier();  // the count is durable before a replay starts
   std::vector<std::string> keys;
   for (const auto& [key, session] : sessions_) {
     keys.push_back(key);

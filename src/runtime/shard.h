@@ -35,7 +35,7 @@ class Shard {
   ~Shard();
 
   // For the engine; each answers on this shard.
-  Task<void> recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox);
+  void recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox);
   Task<void> start(Agent agent, Input input, RunOptions options,
                    std::shared_ptr<RunHandle::State> handle);
   Task<void> attach(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle);
@@ -101,6 +101,7 @@ class Shard {
   Task<bool> join(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle);
   Task<void> join_queue(std::string session, RunOptions options);
   Task<void> steer(Known& at_work, Input input, std::shared_ptr<RunHandle::State> handle);
+  Task<void> carry_on();  // the recovered runs
   void begin_next(const std::string& session);
   void applied(const std::string& session);
   void begin(Known& known, RunMaterial material);
