@@ -7,6 +7,7 @@
 // Values; any thread.
 #pragma once
 
+#include <ragent/limits.h>
 #include <ragent/profile.h>
 #include <ragent/tool.h>
 
@@ -14,9 +15,9 @@ namespace ragent {
 
 // Upper bounds of a run; a think and each call of an act are one step. 0 forbids, absent = default.
 struct Budget {
-  std::int64_t steps = 32;
-  std::int64_t tokens = 200'000;  // input not cached + output
-  std::chrono::milliseconds time = std::chrono::minutes(10);  // while it works, not while it waits
+  std::int64_t steps = limits::kStepsDefault;
+  std::int64_t tokens = limits::kTokensDefault;  // input not cached + output
+  std::chrono::milliseconds time = limits::kTimeDefault;  // while it works, not while it waits
   friend bool operator==(const Budget&, const Budget&) = default;
 };
 
