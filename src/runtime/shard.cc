@@ -1,5 +1,6 @@
 #include <runtime/shard.h>
 
+#include <base/deadline.h>
 #include <base/file.h>
 #include <base/hash.h>
 #include <base/text.h>
@@ -509,7 +510,8 @@ Task<void> Shard::drain() {
   draining_ = true;
   TimePoint until = loop_.now() + parts_.options.close_wait;
   while (effects_ > 0 && loop_.now() < until) co_await loop_.sleep(std::chrono::milliseconds(2));
-  co_await barrier();
+  // A full disk must not keep an engine from closing.
+  (void)co_await with_deadline(loop_, barrier(), loop_.now() + parts_.options.close_wait).result();
 }
 
 void Shard::halt(const Error& error) {
