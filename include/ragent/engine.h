@@ -109,9 +109,10 @@ class RunHandle {
   ~RunHandle();
   const std::string& id() const;
   const std::string& session() const;
-  // The next event, waiting at most `timeout`; nothing when none came or the run has ended.
+  // The next event, waiting at most `timeout`; nothing when none came, and at once when the run has
+  // ended or stands still: wait() says which.
   std::optional<Event> next_event(std::chrono::milliseconds timeout);
-  int fd() const;  // readable while an event waits
+  int fd() const;  // readable when next_event has news, and for good once the run has ended
   Result<void> cancel(std::string reason);
   // Blocks until the run has ended, or stands still: then Error{conflict} names what it waits for.
   Result<Answer> wait();

@@ -79,11 +79,13 @@ std::optional<Event> RunHandle::State::pop(std::chrono::milliseconds timeout) {
   auto ready = [this] { return !events_.empty() || result_ || !standing_.empty(); };
   engine->wait(mutex_, changed_, ready, std::chrono::steady_clock::now() + timeout);
   std::lock_guard lock(mutex_);
-  if (events_.empty()) return {};
-  Event event = std::move(events_.front());
-  events_.pop_front();
-  if (event.kind == Event::Kind::delta) --deltas_;
-  if (events_.empty() && !result_) {
+  std::optional<Event> event;
+  if (!events_.empty()) {
+    event = std::move(events_.front());
+    events_.pop_front();
+    if (event->kind == Event::Kind::delta) --deltas_;
+  }
+  if (events_.empty() && !result_) {  // also when only standing still was signalled
     std::uint64_t count = 0;
     (void)!::read(fd_, &count, sizeof count);
   }
