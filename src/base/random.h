@@ -3,7 +3,7 @@
 //   std::unique_ptr<Random> random = make_seeded_random(42);
 //   if (random->below(10) == 0) …              // one time in ten
 //
-// A resource: one owner, one thread.
+// A resource: one owner; one thread, but the kernel's keeps no state and may be shared.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,7 @@ struct ShardParts {
   Filer& filer;
   Pool& store_pool;
   Pool& blocking_pool;
-  Random& ids;                       // guarded by the loops taking turns: one shard, or a lock
+  Random& ids;  // the real one keeps no state; a seeded one is the simulator's, on one thread
   std::atomic<RunId>& run_id_last;
   Logger log;
 };
