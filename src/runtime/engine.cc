@@ -67,6 +67,7 @@ Result<void> EngineCore::open_now() {
   ids_ = world_.random();
   std::size_t count = std::max<std::size_t>(1, options_.threads);
   for (std::size_t i = 0; i < count; ++i) loops_.push_back(world_.loop());
+  runners_ = std::vector<std::atomic<std::thread::id>>(count);
   Loop& first = *loops_.front();
   writer_pool_ = world_.pool(first, 1, 1024);
   store_pool_ = world_.pool(first, limits::kStoreThreads, limits::kPoolQueueMax);
@@ -84,8 +85,10 @@ Result<void> EngineCore::open_now() {
   }
   if (Result<void> recovered = recover(); !recovered) return recovered;
   for (std::size_t i = 0; i < options_.threads; ++i) {
-    threads_.emplace_back(
-        [this, loop = loops_[i].get()] { loop->run([this] { return closing_.load(); }); });
+    threads_.emplace_back([this, i] {
+      runners_[i] = std::this_thread::get_id();
+      loops_[i]->run([this] { return closing_.load(); });
+    });
   }
   return {};
 }
@@ -183,12 +186,10 @@ std::size_t EngineCore::place(RunOptions& options) {
 }
 
 Shard* EngineCore::current_shard() const {
-  auto self = std::this_thread::get_id();
-  for (std::size_t i = 0; i < threads_.size(); ++i) {
-    if (threads_[i].get_id() == self) return shards_[i].get();
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    if (runners_[i] == std::this_thread::get_id()) return shards_[i].get();
   }
-  bool driving = options_.threads == 0 && !shards_.empty() && driver_ == self;
-  return driving ? shards_.front().get() : nullptr;
+  return nullptr;
 }
 
 void EngineCore::start_on(std::size_t shard, Agent agent, Input input, RunOptions options,
@@ -220,24 +221,24 @@ void EngineCore::wait(std::mutex& mutex, std::condition_variable& changed,
   }
   if (closing_) return;  // what a closed engine left on its loop speaks to parts that are gone
   std::lock_guard one(driving_);
-  driver_ = std::this_thread::get_id();
+  runners_[0] = std::this_thread::get_id();
   loops_.front()->run(
       [&] {
         std::lock_guard lock(mutex);
         return ready();
       },
       until);
-  driver_ = std::thread::id();
+  runners_[0] = std::thread::id();
 }
 
 bool EngineCore::drive(std::chrono::milliseconds timeout) {
   if (options_.threads > 0 || !open() || closing_) return false;
   std::lock_guard one(driving_);
-  driver_ = std::this_thread::get_id();
+  runners_[0] = std::this_thread::get_id();
   Loop& loop = *loops_.front();
   std::uint32_t turns = 0;
   loop.run([&] { return turns++ > 0; }, loop.now() + timeout);
-  driver_ = std::thread::id();
+  runners_[0] = std::thread::id();
   return turns > 1;
 }
 

@@ -54,7 +54,6 @@ class EngineCore {
   std::optional<Error> failure_;  // guarded by failed_mutex_
   std::atomic<bool> closing_ = false;
   std::mutex driving_;  // threads = 0: one caller drives at a time
-  std::atomic<std::thread::id> driver_ = {};
   std::atomic<std::size_t> started_ = 0;
 
   // In this order: what stands below is destroyed first.
@@ -68,6 +67,7 @@ class EngineCore {
   std::unique_ptr<Pool> store_pool_;
   std::unique_ptr<Pool> blocking_pool_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::atomic<std::thread::id>> runners_;  // who runs each loop now; set by itself
   std::vector<std::jthread> threads_;
 };
 
@@ -78,12 +78,12 @@ Result<T> EngineCore::on_shard(std::size_t shard, std::function<Task<T>(Shard&)>
     std::condition_variable changed;
     std::optional<Result<T>> result;
   };
+  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   if (current_shard()) {
     return fail(ErrorKind::misuse,
                 "an engine's blocking call was made on its shard's thread (from a planner or a "
-                "Task tool), where it would wait for itself");
+                "Task tool), where it would wait for itself: use co_await engine.call");
   }
-  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   auto call = std::make_shared<Call>();
   auto work = [](Shard& on, std::function<Task<T>(Shard&)> what,
                  std::shared_ptr<Call> answer) -> Task<void> {
