@@ -78,10 +78,10 @@ Result<void> EngineCore::open_now() {
   writer_->on_final([&first, filer = filer_.get()](RunId run) {
     first.post([filer, run] { filer->expect(run); });
   });
-  for (auto& loop : loops_) {
+  for (std::size_t i = 0; i < count; ++i) {
     shards_.push_back(std::make_unique<Shard>(
-        *loop, ShardParts{options_, *store_, *writer_, *filer_, *store_pool_, *blocking_pool_,
-                          *ids_, run_id_last_, log_}));
+        *loops_[i], ShardParts{options_, *store_, *writer_, *filer_, *store_pool_, *blocking_pool_,
+                               *ids_, run_id_last_, log_, i, count}));
   }
   if (Result<void> recovered = recover(); !recovered) return recovered;
   for (std::size_t i = 0; i < options_.threads; ++i) {
@@ -108,7 +108,7 @@ Result<void> EngineCore::recover() {
   std::map<std::uint64_t, Left> ended;  // by lsn: the order of applying
   for (RunRow& row : *rows) {
     if (row.state != to_string(RunState::ended)) {
-      by_shard[shard_of(row.session)].push_back(std::move(row));
+      by_shard[shard_of(row.session, shards_.size())].push_back(std::move(row));
       continue;
     }
     Result<Tenant> tenant = Tenant::parse(row.tenant);
@@ -173,16 +173,12 @@ void EngineCore::close() {
   blocking_pool_.reset();
 }
 
-std::size_t EngineCore::shard_of(const std::string& session) const {
-  return std::hash<std::string>()(session) % shards_.size();
-}
-
 // The shard of a run that will start. Runs of one session, and of one key, meet on one shard.
 std::size_t EngineCore::place(RunOptions& options) {
   if (options.session.empty() && !options.key.empty()) {
     options.session = sha256_base32(options.tenant.id() + "/session/" + options.key, 26);
   }
-  return options.session.empty() ? started_++ % shards_.size() : shard_of(options.session);
+  return options.session.empty() ? started_++ % shards_.size() : shard_of(options.session, shards_.size());
 }
 
 Shard* EngineCore::current_shard() const {

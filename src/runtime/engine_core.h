@@ -30,7 +30,6 @@ class EngineCore {
   void start_on(std::size_t shard, Agent agent, Input input, RunOptions options,
                 std::shared_ptr<RunHandle::State> state);
   Shard* current_shard() const;  // whose thread this is; null: none of this engine's
-  std::size_t shard_of(const std::string& session) const;
   std::size_t place(RunOptions& options);
   std::size_t shards() const { return shards_.size(); }
 

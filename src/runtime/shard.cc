@@ -99,6 +99,13 @@ Task<bool> Shard::join(Tenant tenant, std::string uid, std::shared_ptr<RunHandle
   co_return true;
 }
 
+std::string Shard::new_session() {
+  for (;;) {
+    std::string session = new_uid(loop_.wall(), parts_.ids);
+    if (shard_of(session, parts_.shards) == parts_.index) return session;
+  }
+}
+
 Task<void> Shard::start(Agent agent, Input input, RunOptions options,
                         std::shared_ptr<RunHandle::State> handle) {
   agents_.insert_or_assign(agent.profile.name, agent);
@@ -112,7 +119,7 @@ Task<void> Shard::start(Agent agent, Input input, RunOptions options,
   RunRow row{.id = ++parts_.run_id_last,
              .uid = uid,
              .tenant = options.tenant.id(),
-             .session = fresh ? new_uid(loop_.wall(), parts_.ids) : options.session,
+             .session = fresh ? new_session() : options.session,
              .agent = agent.profile.name,
              .spec = binding->digest,
              .planner = binding->spec.planner,

@@ -25,7 +25,14 @@ struct ShardParts {
   Random& ids;  // the real one keeps no state; a seeded one is the simulator's, on one thread
   std::atomic<RunId>& run_id_last;
   Logger log;
+  std::size_t index;   // of this shard
+  std::size_t shards;  // of the engine
 };
+
+// Where the runs of a session meet.
+inline std::size_t shard_of(const std::string& session, std::size_t shards) {
+  return std::hash<std::string>()(session) % shards;
+}
 
 class Shard {
  public:
@@ -90,6 +97,7 @@ class Shard {
   };
   struct Ended;
 
+  std::string new_session();  // one that belongs to this shard
   std::string session_key(const RunRow& row) const { return row.tenant + "/" + row.session; }
   Result<Known*> find(const Tenant& tenant, const std::string& uid);
   Result<std::shared_ptr<const Binding>> bind(const Agent& agent, const RunOptions& options);
