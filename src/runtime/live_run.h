@@ -54,7 +54,6 @@ class LiveRun {
   };
   struct Asked {  // a question or a doubt that waits for a person
     Digest digest = {};
-    std::string shown = {};   // digest of what is shown; empty for a question
     Json schema = {};
     std::shared_ptr<Attempt> doubt = {};  // shared with the branch that waits; null: a question
     std::shared_ptr<Op> op = {};  // shared with the branch that waits
