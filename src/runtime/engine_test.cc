@@ -116,5 +116,88 @@ TEST(EngineTest, StartingAgainWithTheSameKeyAnswersTheFirstRun) {
   EXPECT_EQ(*asked, 1);
 }
 
+// A tool that holds its run until it is let go.
+Agent waiter(std::shared_ptr<std::atomic<bool>> go) {
+  Agent agent = clerk();
+  agent.tools = {tool("hold", "Waits.", [go](Json) {
+                   while (!*go) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                   return 1;
+                 }).read()};
+  return agent;
+}
+
+ScriptedReply hold() {
+  return call_then_answer({{.tool = "hold", .arguments = Json::object({})}});
+}
+
+TEST(EngineTest, WithManyShardsASessionStillHasOneRunAtWork) {
+  auto go = std::make_shared<std::atomic<bool>>(false);
+  EngineOptions with = options(make_memory_store(), hold());
+  with.threads = 4;
+  Engine engine(std::move(with));
+  std::vector<RunHandle> first;
+  for (int i = 0; i < 4; ++i) {  // one of each shard
+    Result<RunHandle> started = engine.start(waiter(go), "one");
+    ASSERT_TRUE(started) << started.error().message;
+    Result<RunHandle> second = engine.start(
+        waiter(go), "two", {.session = started->session(), .on_busy = OnBusy::reject});
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().kind, ErrorKind::conflict) << second.error().message;
+    first.push_back(std::move(*started));
+  }
+  *go = true;
+  for (RunHandle& run : first) EXPECT_TRUE(run.wait());
+}
+
+TEST(EngineTest, ClosingEndsTheWaitOfAHandle) {
+  for (std::uint32_t threads : {0U, 1U}) {
+    auto go = std::make_shared<std::atomic<bool>>(false);
+    EngineOptions with = options(make_memory_store(), hold());
+    with.threads = threads;
+    std::optional<Engine> engine(std::in_place, std::move(with));
+    Result<RunHandle> run = engine->start(waiter(go), "go");
+    ASSERT_TRUE(run) << run.error().message;
+    std::jthread release([go] {  // the tool's thread is joined by closing
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      *go = true;
+    });
+    engine.reset();
+    Result<Answer> answer = run->wait();
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, ErrorKind::unavailable) << answer.error().message;
+    EXPECT_FALSE(run->cancel("late"));
+  }
+}
+
+TEST(EngineTest, AHandleCancelsTheRunOfItsTenant) {
+  auto go = std::make_shared<std::atomic<bool>>(false);
+  EngineOptions with = options(make_memory_store(), hold());
+  with.threads = 1;
+  Engine engine(std::move(with));
+  Result<RunHandle> run =
+      engine.start(waiter(go), "go", {.tenant = Tenant::parse("acme").value()});
+  ASSERT_TRUE(run) << run.error().message;
+  Result<void> cancelled = run->cancel("enough");
+  *go = true;
+  ASSERT_TRUE(cancelled) << cancelled.error().message;
+  Result<Answer> answer = run->wait();
+  EXPECT_TRUE(!answer || answer->outcome == Outcome::cancelled);
+}
+
+TEST(EngineTest, ARunThatWaitsBehindAnotherIsJoinedByItsKey) {
+  auto go = std::make_shared<std::atomic<bool>>(false);
+  EngineOptions with = options(make_memory_store(), hold());
+  with.threads = 1;
+  Engine engine(std::move(with));
+  Result<RunHandle> first = engine.start(waiter(go), "one", {.session = "s"});
+  Result<RunHandle> second = engine.start(waiter(go), "two", {.session = "s", .key = "k"});
+  Result<RunHandle> again = engine.start(waiter(go), "two", {.session = "s", .key = "k"});
+  *go = true;
+  ASSERT_TRUE(first && second);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->id(), second->id());
+  EXPECT_TRUE(again->wait());
+}
+
 }  // namespace
 }  // namespace ragent
