@@ -74,7 +74,8 @@ Result<void> EngineCore::open_now() {
   blocking_pool_ = world_.pool(first, limits::kBlockingThreads, limits::kPoolQueueMax);
   writer_ = std::make_unique<JournalWriter>(store_->journal(), *writer_pool_, first,
                                             [this](Error error) { fail_with(std::move(error)); });
-  filer_ = std::make_unique<Filer>(first, *store_pool_, *store_, *writer_, log_);
+  filer_ = std::make_unique<Filer>(first, *store_pool_, *store_, *writer_, log_,
+                                   [this](Error error) { fail_with(std::move(error)); });
   writer_->on_final([&first, filer = filer_.get()](RunId run) {
     first.post([filer, run] { filer->expect(run); });
   });

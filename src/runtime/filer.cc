@@ -2,14 +2,18 @@
 
 #include <ragent/limits.h>
 
+#include <algorithm>
+
 namespace ragent {
 
-Filer::Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log)
+Filer::Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log,
+             std::function<void(Error)> failed)
     : loop_(loop),
       pool_(pool),
       store_(store),
       writer_(writer),
       log_(std::move(log)),
+      failed_(std::move(failed)),
       scope_(loop) {}
 
 void Filer::finished(Tenant tenant, Applied item, RunId run, Loop& shard_loop, Function done) {
@@ -43,6 +47,20 @@ std::vector<Filer::Item> Filer::take() {
   return batch;
 }
 
+Task<void> Filer::apply(Tenant tenant, std::vector<Applied> items) {
+  for (auto back_off = limits::kStoreRetryFirst;;
+       back_off = std::min(back_off * 2, limits::kStoreRetryMax)) {
+    // By value: when the engine closes, this frame goes while the thread still works.
+    Result<void> applied = co_await offload(loop_, pool_, [&store = store_, tenant, items] {
+                             return store.tenants().apply(tenant, items);
+                           }).result();
+    if (applied) co_return;
+    if (applied.error().kind != ErrorKind::unavailable) co_await std::move(applied);
+    log_.error("applying failed: tried again", {{"error", applied.error().message}});
+    co_await loop_.sleep(back_off);
+  }
+}
+
 // One batch after another: apply (not synced), tell the sessions, file (synced), forget.
 Task<void> Filer::work() {
   for (std::vector<Item> batch = take(); !batch.empty(); batch = take()) {
@@ -53,12 +71,11 @@ Task<void> Filer::work() {
       runs.push_back(item.run);
     }
     for (auto& [tenant, work] : by_tenant) {
-      // By value: when the engine closes, this frame goes while the thread still works.
-      Result<void> applied =
-          co_await offload(loop_, pool_, [&store = store_, tenant, items = std::move(work.first)] {
-            return store.tenants().apply(tenant, items);
-          }).result();
-      if (!applied) log_.error("applying failed", {{"error", applied.error().message}});
+      Result<void> applied = co_await apply(tenant, std::move(work.first)).result();
+      if (!applied) {  // the next opening of the home applies it
+        failed_(within("tenant " + tenant.id(), std::move(applied.error())));
+        co_return;
+      }
     }
     for (Item& item : batch) {
       if (item.done) item.loop->post(std::move(item.done));

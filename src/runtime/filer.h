@@ -17,7 +17,10 @@ namespace ragent {
 
 class Filer {
  public:
-  Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log);
+  // `failed` is called once, when a tenant file cannot be written for another reason than a full
+  // disk: nothing may be applied after what was not.
+  Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log,
+        std::function<void(Error)> failed);
 
   // On its loop, in order of lsn: each run that will be finished().
   void expect(RunId run);
@@ -35,6 +38,8 @@ class Filer {
   };
   std::vector<Item> take();  // the next ones in order that are there
   Task<void> work();
+  // Tried again while the disk is full.
+  Task<void> apply(Tenant tenant, std::vector<Applied> items);
   void start();
 
   Loop& loop_;
@@ -42,6 +47,7 @@ class Filer {
   Store& store_;
   JournalWriter& writer_;
   Logger log_;
+  std::function<void(Error)> failed_;
   std::deque<RunId> expected_ = {};
   std::map<RunId, Item> there_ = {};
   bool working_ = false;
