@@ -250,9 +250,8 @@ Task<Decision> Branch::person(std::uint32_t step, std::uint32_t call, Digest dig
   }
   std::string name = call_name(path_, step, call);
   auto op = std::make_shared<Op>(run_.loop());
-  run_.asked_[name] = {.digest = digest,
-                       .schema = shown.find("schema") ? *shown.find("schema") : Json(),
-                       .op = op};
+  run_.asked_[name] = {
+      .digest = digest, .schema = shown.find("schema") ? *shown.find("schema") : Json(), .op = op};
   run_.set_wait({.path = path_,
                  .step = step,
                  .call = call,

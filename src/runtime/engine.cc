@@ -179,7 +179,8 @@ std::size_t EngineCore::place(RunOptions& options) {
   if (options.session.empty() && !options.key.empty()) {
     options.session = sha256_base32(options.tenant.id() + "/session/" + options.key, 26);
   }
-  return options.session.empty() ? started_++ % shards_.size() : shard_of(options.session, shards_.size());
+  return options.session.empty() ? started_++ % shards_.size()
+                                 : shard_of(options.session, shards_.size());
 }
 
 Shard* EngineCore::current_shard() const {

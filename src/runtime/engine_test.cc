@@ -126,9 +126,7 @@ Agent waiter(std::shared_ptr<std::atomic<bool>> go) {
   return agent;
 }
 
-ScriptedReply hold() {
-  return call_then_answer({{.tool = "hold", .arguments = Json::object({})}});
-}
+ScriptedReply hold() { return call_then_answer({{.tool = "hold", .arguments = Json::object({})}}); }
 
 TEST(EngineTest, WithManyShardsASessionStillHasOneRunAtWork) {
   auto go = std::make_shared<std::atomic<bool>>(false);
@@ -139,8 +137,8 @@ TEST(EngineTest, WithManyShardsASessionStillHasOneRunAtWork) {
   for (int i = 0; i < 4; ++i) {  // one of each shard
     Result<RunHandle> started = engine.start(waiter(go), "one");
     ASSERT_TRUE(started) << started.error().message;
-    Result<RunHandle> second = engine.start(
-        waiter(go), "two", {.session = started->session(), .on_busy = OnBusy::reject});
+    Result<RunHandle> second =
+        engine.start(waiter(go), "two", {.session = started->session(), .on_busy = OnBusy::reject});
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().kind, ErrorKind::conflict) << second.error().message;
     first.push_back(std::move(*started));
@@ -174,8 +172,7 @@ TEST(EngineTest, AHandleCancelsTheRunOfItsTenant) {
   EngineOptions with = options(make_memory_store(), hold());
   with.threads = 1;
   Engine engine(std::move(with));
-  Result<RunHandle> run =
-      engine.start(waiter(go), "go", {.tenant = Tenant::parse("acme").value()});
+  Result<RunHandle> run = engine.start(waiter(go), "go", {.tenant = Tenant::parse("acme").value()});
   ASSERT_TRUE(run) << run.error().message;
   Result<void> cancelled = run->cancel("enough");
   *go = true;

@@ -118,8 +118,10 @@ int RunHandle::fd() const { return state_->fd_; }
 Result<Answer> RunHandle::wait() { return state_->wait(); }
 
 Result<void> RunHandle::cancel(std::string reason) {
-  return state_->engine->where_known<void>([tenant = state_->tenant, uid = state_->run, reason](
-                                               Shard& on) { return on.cancel(tenant, uid, reason); });
+  return state_->engine->where_known<void>(
+      [tenant = state_->tenant, uid = state_->run, reason](Shard& on) {
+        return on.cancel(tenant, uid, reason);
+      });
 }
 
 Event event_of(const Record& record) {
