@@ -55,7 +55,7 @@ Task<void> Filer::apply(Tenant tenant, std::vector<Applied> items) {
                              return store.tenants().apply(tenant, items);
                            }).result();
     if (applied) co_return;
-    if (applied.error().kind != ErrorKind::unavailable) co_await std::move(applied);
+    if (applied.error().kind != ErrorKind::unavailable) co_await fail(applied.error());
     log_.error("applying failed: tried again", {{"error", applied.error().message}});
     co_await loop_.sleep(back_off);
   }
