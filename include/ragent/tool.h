@@ -46,6 +46,15 @@ struct ToolCall {
   friend bool operator==(const ToolCall&, const ToolCall&) = default;
 };
 
+// A file that a program left in its run's workspace.
+struct OutputFile {
+  std::string name = {};  // inside the workspace; a control character or bad byte shows as \xNN
+  std::uint64_t bytes = 0;
+  std::string artifact = {};  // the id under which it is kept; empty: it is not
+  std::string left_out = {};  // … and why
+  friend bool operator==(const OutputFile&, const OutputFile&) = default;
+};
+
 // What the model sees of a call. A tool's failure is an observation, not an Error of the run.
 struct Observation {
   enum class Status : std::uint8_t {
@@ -57,8 +66,9 @@ struct Observation {
   Status status = Status::done;
   Json value = {};           // done: the result; else {"error": text}
   std::string artifact = {};  // id of the whole output when `value` is a preview
-  Label label = {};
-  std::string text() const;  // as shown to a model
+  std::vector<OutputFile> files = {};  // new or changed since the call began (`exec`)
+  Label label = {};                    // of all of it
+  std::string text() const;            // as shown to a model
   friend bool operator==(const Observation&, const Observation&) = default;
 };
 

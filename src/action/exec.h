@@ -6,7 +6,8 @@
 // done; any other exit, signal, time-out or output is another Error: nobody can tell. A program
 // sees PATH, HOME, LANG and RAGENT_KEY, RAGENT_NOT_AFTER (milliseconds since 1970; it is killed
 // then), RAGENT_AGENT_DIR, RAGENT_WORKSPACE (its working directory), RAGENT_TENANT, RAGENT_SESSION,
-// RAGENT_RUN. Bodies live on the shard; the functions may block: any thread.
+// RAGENT_RUN. What it leaves in its working directory the Gate keeps (workspace.h). Bodies live on
+// the shard; the functions may block: any thread.
 #pragma once
 
 #include <ragent/tool.h>

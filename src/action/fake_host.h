@@ -22,7 +22,11 @@ class FakeHost : public ToolHost {
     return offload(*loop_, *pool_, std::move(work));
   }
   void progress(std::string_view note) override { notes.emplace_back(note); }
-  Result<std::string> artifact(std::string) override { return "artifact"; }
+  Result<std::string> artifact(std::string bytes) override {
+    if (full) return fail(ErrorKind::unavailable, "no space left");
+    artifacts.push_back(std::move(bytes));
+    return "artifact" + std::to_string(artifacts.size());
+  }
   Result<std::string> secret(std::string_view name) override {
     return fail(ErrorKind::not_found, "no secret " + std::string(name));
   }
@@ -47,6 +51,8 @@ class FakeHost : public ToolHost {
 
   int blocked = 0;  // calls of blocking()
   std::vector<std::string> notes;
+  std::vector<std::string> artifacts;  // what was kept
+  bool full = false;                   // nothing can be kept
   ToolContext context{.host = *this, .tenant = "local", .session = "s1", .run = "r1", .key = "KEY"};
 
  private:

@@ -3,6 +3,7 @@
 #include <action/nets.h>
 #include <action/permission.h>
 #include <action/schema.h>
+#include <action/workspace.h>
 #include <base/deadline.h>
 #include <base/hash.h>
 #include <base/text.h>
@@ -152,18 +153,18 @@ Observation refused(std::string reason) {
   return failure(Observation::Status::refused, std::move(reason));
 }
 
-Task<Observation> attempt(Tool tool, ToolContext& context, Json arguments, TimePoint when) {
-  Loop& loop = context.host.loop();
-  Result<Json> result =
-      co_await with_deadline(loop, tool.body->call(context, std::move(arguments)), when).result();
-  Observation seen{.label = tool.spec.label};
+namespace {
+
+// The observation of what a body answered, bounded.
+Task<Observation> observed(ToolSpec spec, ToolContext& context, Result<Json> result) {
+  Observation seen{.label = spec.label};
   if (!result) {
-    bool certain = tool.spec.effect == Effect::read || result.error().kind == ErrorKind::rejected;
+    bool certain = spec.effect == Effect::read || result.error().kind == ErrorKind::rejected;
     std::string message = result.error().kind == ErrorKind::timeout
-                              ? tool.spec.name + " did not answer in time"
+                              ? spec.name + " did not answer in time"
                               : std::move(result.error().message);
     seen = failure(certain ? Observation::Status::failed : Observation::Status::unknown, message);
-    seen.label = tool.spec.label;
+    seen.label = spec.label;
     co_return seen;
   }
   std::string whole = result->dump();
@@ -182,14 +183,47 @@ Task<Observation> attempt(Tool tool, ToolContext& context, Json arguments, TimeP
                             })
                             .result();
   if (!stored) {
-    bool certain = tool.spec.effect == Effect::read;
+    bool certain = spec.effect == Effect::read;
     co_return failure(
         certain ? Observation::Status::failed : Observation::Status::unknown,
-        "the result of " + tool.spec.name + " could not be kept: " + stored.error().message);
+        "the result of " + spec.name + " could not be kept: " + stored.error().message);
   }
   seen.artifact = *stored->string();
   seen.value = Json::object(
       {{"preview", preview}, {"bytes", size}, {"whole", "artifact://" + seen.artifact}});
+  co_return seen;
+}
+
+}  // namespace
+
+Task<Observation> attempt(Tool tool, ToolContext& context, Json arguments, TimePoint when) {
+  ToolHost& host = context.host;
+  // Shared with the thread that is at it, which may outlive this frame.
+  std::shared_ptr<Workspace> workspace;
+  if (tool.spec.kind == ToolSpec::Kind::exec && !context.workspace.empty()) {
+    workspace = std::make_shared<Workspace>(context.workspace);
+    Result<Json> looked = co_await host
+                              .blocking([workspace]() -> Result<Json> {
+                                workspace->look();
+                                return Json();
+                              })
+                              .result();
+    if (!looked) co_return failure(Observation::Status::failed, std::move(looked.error().message));
+  }
+  Result<Json> result =
+      co_await with_deadline(host.loop(), tool.body->call(context, std::move(arguments)), when)
+          .result();
+  Observation seen = co_await observed(tool.spec, context, std::move(result));
+  if (!workspace) co_return seen;
+  // Whatever came of the call, and however little time is left: its outcome is known by now.
+  Result<Json> kept = co_await host
+                          .blocking([workspace, &host]() -> Result<Json> {
+                            workspace->keep(host);
+                            return Json();
+                          })
+                          .result();
+  seen.files = kept ? workspace->files()
+                    : std::vector<OutputFile>{{.name = "*", .left_out = kept.error().message}};
   co_return seen;
 }
 

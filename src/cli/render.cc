@@ -64,9 +64,25 @@ std::string receipt_text(const Look& look, std::string_view indent, const Json& 
   return out;
 }
 
+// The files that a program left: name, size, where they are kept.
+std::string files_text(const Look& look, std::string_view indent, const Json& observation) {
+  const Json::Array* files = member(observation, "files").array();
+  if (!files) return "";
+  std::string out;
+  for (const Json& file : *files) {
+    auto size = static_cast<std::uint64_t>(file.integer("bytes"));
+    std::string why = file.text("left_out");
+    std::string where = why.empty() ? "artifact://" + file.text("artifact") : "not kept: " + why;
+    std::string line =
+        fmt::format("{}  {}  {}", one_line(file.text("name")), bytes(size), one_line(where));
+    out += fmt::format("{}{}\n", indent, dim(look, fit(look, line, look.width - indent.size())));
+  }
+  return out;
+}
+
 // What a call brought, below its line.
-std::string observation_text(const Look& look, const Json& observation, std::string_view effect) {
-  std::string_view indent = "    ";
+std::string value_text(const Look& look, std::string_view indent, const Json& observation,
+                       std::string_view effect) {
   const Json& value = member(observation, "value");
   std::string status = observation.text("status", "done");
   if (status != "done") {
@@ -138,7 +154,9 @@ std::string call_text(const Look& look, const Json& call, std::string_view effec
   std::size_t end = look.width > width_of(note) ? look.width - width_of(note) : 0;
   line = pad(line, end) + dim(look, note);
   while (line.ends_with(' ')) line.pop_back();
-  return line + "\n" + observation_text(look, observation, effect);
+  std::string_view indent = "    ";
+  return line + "\n" + value_text(look, indent, observation, effect) +
+         files_text(look, indent, observation);
 }
 
 std::string RunText::break_line() { return std::exchange(mid_line_, false) ? "\n" : ""; }

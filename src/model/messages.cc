@@ -121,12 +121,50 @@ Usage& Usage::operator+=(const Usage& other) {
   return *this;
 }
 
-std::string Observation::text() const { return value.dump(); }
+std::string Observation::text() const { return value.dump() + files_text(*this); }
+
+std::string files_text(const Observation& observation) {
+  std::string out;
+  for (const OutputFile& file : observation.files) {
+    out += "\nFile: " + file.name + ", " + std::to_string(file.bytes) + " bytes, ";
+    out += file.left_out.empty() ? "artifact://" + file.artifact : "not kept: " + file.left_out;
+  }
+  return out;
+}
+
+namespace {
+
+Json files_json(const std::vector<OutputFile>& files) {
+  Json out = Json::array({});
+  for (const OutputFile& file : files) {
+    Json one = Json::object({{"name", file.name}, {"bytes", file.bytes}});
+    if (!file.artifact.empty()) one["artifact"] = file.artifact;
+    if (!file.left_out.empty()) one["left_out"] = file.left_out;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::vector<OutputFile> files_from(const Json& json) {
+  std::vector<OutputFile> out;
+  const Json* files = json.find("files");
+  if (!files || !files->array()) return out;
+  for (const Json& one : *files->array()) {
+    out.push_back({.name = one.text("name"),
+                   .bytes = static_cast<std::uint64_t>(one.integer("bytes")),
+                   .artifact = one.text("artifact"),
+                   .left_out = one.text("left_out")});
+  }
+  return out;
+}
+
+}  // namespace
 
 Json to_json(const Observation& observation) {
   Json out = Json::object(
       {{"status", name_of(kStatuses, observation.status)}, {"value", observation.value}});
   if (!observation.artifact.empty()) out["artifact"] = observation.artifact;
+  if (!observation.files.empty()) out["files"] = files_json(observation.files);
   put_label(out, observation.label);
   return out;
 }
@@ -138,6 +176,7 @@ Result<Observation> observation_from_json(const Json& json) {
   return Observation{.status = *status,
                      .value = value ? *value : Json(),
                      .artifact = json.text("artifact"),
+                     .files = files_from(json),
                      .label = label_of(json)};
 }
 

@@ -100,6 +100,8 @@ TEST(Messages, GoThroughJsonUnchanged) {
                                        {.status = Observation::Status::unknown,
                                         .value = Json::object({{"error", "no answer"}}),
                                         .artifact = "abc",
+                                        .files = {{.name = "a.csv", .bytes = 7, .artifact = "id"},
+                                                  {.name = "b", .left_out = "too large"}},
                                         .label = {.trusted = false}}}},
                   .label = {.confidential = true},
                   .stable = true};
@@ -115,6 +117,15 @@ TEST(Messages, GoThroughJsonUnchanged) {
   Result<Reply> again = reply_from_json(to_json(reply));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(*again, reply);
+}
+
+TEST(Messages, AnObservationNamesItsFilesAfterItsValue) {
+  Observation seen{.value = Json::object({{"rows", 2}}),
+                   .files = {{.name = "out/a.csv", .bytes = 7, .artifact = "1f"},
+                             {.name = "b", .bytes = 9, .left_out = "at most 16 files"}}};
+  EXPECT_EQ(seen.text(),
+            "{\"rows\":2}\nFile: out/a.csv, 7 bytes, artifact://1f"
+            "\nFile: b, 9 bytes, not kept: at most 16 files");
 }
 
 TEST(Messages, SayWhatIsWrongWithJson) {

@@ -24,8 +24,9 @@
 //   chapter   outcome  {state, budget}
 //   final     outcome  {outcome, text, usage, budget, error?, unresolved: [step]}
 //
-// Message, Reply: model.h. Observation: {status, value, artifact?, label?}. Label: {trusted,
-// confidential}, only what is not the default. Usage: {tokens_input, tokens_cached, tokens_output}.
+// Message, Reply: model.h. Observation: {status, value, artifact?, files?, label?} (messages.h).
+// Label: {trusted, confidential}, only what is not the default. Usage: {tokens_input,
+// tokens_cached, tokens_output}.
 #pragma once
 
 #include <ragent/run.h>

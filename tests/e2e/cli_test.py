@@ -30,6 +30,10 @@ effect = "once"
 args = { seat = "string: its id" }
 exec = "./book"
 ask = "Book {seat}?"
+[tools.plan]
+description = "Draw a plan of the room."
+effect = "read"
+exec = "./plan"
 """
 
 SEATS = "id,price\nA1,10\nA2,12\nB1,8\n"
@@ -46,11 +50,23 @@ time.sleep(float(open(slow).read()) if os.path.exists(slow) else 0)
 print(json.dumps({"booking": "K-" + seat, "paid": 10}))
 """
 
+# Leaves a file, a link, and finds what an earlier call left.
+PLAN = """#!/bin/sh
+cat >/dev/null
+[ -e link ] || ln -s /etc/hostname link
+if [ -e plan.txt ]; then echo again > again.txt; else echo 'A1 A2' > plan.txt; fi
+echo '{"drawn": true}'
+"""
+
 SCRIPT = """{"model": "scripted", "latency_ms": 1}
 {"user": "book"}
 {"calls": [{"tool": "seats", "args": {"row": "A"}}]}
 {"calls": [{"tool": "book", "args": {"seat": "A1"}}]}
 {"answer": "A1 is yours."}
+{"user": "plan"}
+{"calls": [{"tool": "plan", "args": {}}]}
+{"calls": [{"tool": "plan", "args": {}}]}
+{"answer": "Drawn twice."}
 {"user": "slowly"}
 {"answer": "At last.", "latency_ms": 20000}
 {"user": "escape"}
@@ -73,6 +89,8 @@ class Case(unittest.TestCase):
         (self.agent / "seat.csv").write_text(SEATS)
         (self.agent / "book").write_text(BOOK)
         (self.agent / "book").chmod(0o755)
+        (self.agent / "plan").write_text(PLAN)
+        (self.agent / "plan").chmod(0o755)
         (self.folder / "script.jsonl").write_text(SCRIPT)
         self.environment = {key: value for key, value in os.environ.items()
                             if not key.startswith("RAGENT_")}
@@ -178,6 +196,22 @@ class Running(Case):
         self.assertRegex(out, r"(?m)^    │ booking  K-A1$")
         self.assertTrue(out.endswith("\nA1 is yours.\n"), out)
         self.assertEqual(self.ledger(), ["A1"])
+
+    def test_files_that_a_tool_leaves_are_kept_and_named(self):
+        out, _ = self.ragent("run", "desk", "plan it")
+        self.assertRegex(out, r"(?m)^    plan\.txt  6 B  artifact://[0-9a-f]{40}")
+        self.assertRegex(out, r"(?m)^    link  0 B  not kept: it is no regular file$")
+        run = self.the_run()["run"]
+        self.assertFalse((self.folder / ".ragent/work" / run).exists())
+        # The outcomes name them, also where only the home went.
+        (self.folder / ".ragent").rename(self.folder / "elsewhere")
+        records = self.lines("trace", run, "--jsonl", "--home", "elsewhere")
+        first, second = [record["body"]["observation"] for record in records
+                         if record["kind"] == "act" and record["phase"] == "outcome"]
+        self.assertEqual([file["name"] for file in first["files"]], ["link", "plan.txt"])
+        self.assertEqual([file["name"] for file in second["files"]], ["again.txt"])
+        kept = self.folder / "elsewhere/artifacts/local" / first["files"][1]["artifact"]
+        self.assertEqual(kept.read_text(), "A1 A2\n")
 
     def test_json_is_one_object_a_line(self):
         events = self.lines("run", "desk", "book A1", "--yes", "--json")

@@ -78,10 +78,14 @@ void read_agent(Words& words, Agent& agent) {
 std::optional<Deed> read_deed(Words& words) {
   Deed deed;
   if (words.is("after")) deed.after = words.time("a time");
+  while (words.is("leaves")) {
+    std::string name = words.word("a file's name");
+    deed.leaves.emplace_back(name, words.text("what is in it"));
+  }
   if (words.is("hangs")) {
     deed.kind = Deed::Kind::hangs;
-  } else if (words.is("fails") || words.is("breaks")) {
-    deed.kind = Deed::Kind::breaks;
+  } else if (bool fails = words.is("fails"); fails || words.is("breaks")) {
+    deed.kind = fails ? Deed::Kind::fails : Deed::Kind::breaks;
     deed.message = words.text("what the tool says");
   } else if (words.is("does")) {
     if (words.is("bytes")) {
@@ -109,10 +113,9 @@ void read_query(Words& words, CaseTool& tool) {
   tool.spec.query = true;
 }
 
-void read_tool(Words& words, CaseTool& tool, std::string_view line) {
-  bool fails = Words(line).is("fails");
+void read_tool(Words& words, CaseTool& tool) {
   if (std::optional<Deed> deed = read_deed(words)) {
-    if (fails) deed->kind = Deed::Kind::fails;
+    if (!deed->leaves.empty()) tool.spec.kind = ToolSpec::Kind::exec;  // only programs leave files
     tool.deeds.push_back(std::move(*deed));
   } else if (words.is("args")) {
     tool.spec.parameters = schema_from(words);
@@ -129,7 +132,8 @@ void read_tool(Words& words, CaseTool& tool, std::string_view line) {
     if (!words.done()) rule.tool = words.word("a tool");
     tool.spec.seen.push_back(std::move(rule));
   } else {
-    words.wrong("args, does, fails, breaks, hangs, after, query, ask, words, seen or timeout");
+    words.wrong(
+        "args, does, fails, breaks, hangs, after, leaves, query, ask, words, seen or timeout");
   }
 }
 
@@ -290,7 +294,7 @@ class Reader {
     } else if (section_ == "agent") {
       read_agent(words, out_.agent);
     } else if (section_ == "tool") {
-      read_tool(words, out_.tools.back(), bare);
+      read_tool(words, out_.tools.back());
     } else if (section_ == "do") {
       Statement statement = statement_from(words);
       statement.line = number;

@@ -20,6 +20,7 @@ struct Deed {
   Json value = {};
   std::string message = {};
   std::chrono::milliseconds after = {};
+  std::vector<std::pair<std::string, std::string>> leaves = {};  // files of its workspace
 };
 
 struct CaseTool {

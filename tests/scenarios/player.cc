@@ -5,6 +5,9 @@
 #include <scenarios/stage.h>
 
 #include <algorithm>
+#include <filesystem>
+
+#include <unistd.h>
 
 namespace ragent::scenarios {
 namespace {
@@ -24,6 +27,12 @@ class Player {
         ledger_(std::make_shared<Ledger>()) {
     agent_.tools = make_tools(scene.tools, ledger_);
   }
+  ~Player() {
+    engine_.reset();
+    std::filesystem::remove_all(home_);
+  }
+  Player(const Player&) = delete;
+  Player& operator=(const Player&) = delete;
 
   std::vector<std::string> play() {
     begin_life(0);
@@ -51,6 +60,7 @@ class Player {
 
   EngineOptions options() {
     EngineOptions out;
+    out.home = home_.string();
     out.close_wait = {};  // destroying the engine is a crash
     out.threads = 0;
     out.store = make_gated_store(disk_, gate_);
@@ -285,6 +295,8 @@ class Player {
   }
 
   const Case& scene_;
+  const std::filesystem::path home_ =
+      std::filesystem::temp_directory_path() / ("ragent_scenario_" + std::to_string(::getpid()));
   Agent agent_;
   std::shared_ptr<MemoryDisk> disk_;  // shared with the stores of each life
   std::unique_ptr<Store> reader_;

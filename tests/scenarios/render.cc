@@ -22,7 +22,16 @@ std::string seen(const Json& body) {
   if (!observation) return "";
   const Json* value = observation->find("value");
   bool kept = observation->find("artifact") != nullptr;
-  return observation->text("status") + (kept ? " (artifact) " : " ") + (value ? brief(*value) : "");
+  std::string out = observation->text("status") + (kept ? " (artifact) " : " ");
+  if (value) out += brief(*value);
+  const Json* files = observation->find("files");
+  if (!files) return out;
+  out += " files";
+  for (const Json& file : *files->array()) {
+    out += " " + file.text("name") + " " + std::to_string(file.integer("bytes"));
+    if (file.text("artifact").empty()) out += " (left out)";
+  }
+  return out;
 }
 
 std::string think(const Json& body) {

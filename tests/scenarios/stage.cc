@@ -1,5 +1,6 @@
 #include <scenarios/stage.h>
 
+#include <base/file.h>
 #include <base/text.h>
 
 #include <algorithm>
@@ -20,6 +21,10 @@ class CaseToolBody final : public ToolBody {
     Deed deed = tool_.deeds[std::min(number, tool_.deeds.size() - 1)];
     Loop& loop = context.host.loop();
     if (deed.after.count() > 0) co_await loop.sleep(deed.after);
+    for (const auto& [name, text] : deed.leaves) {
+      co_await make_directories(context.workspace);
+      co_await write_file_atomic(context.workspace + "/" + name, text);
+    }
     switch (deed.kind) {
       case Deed::Kind::does: break;
       case Deed::Kind::fails: co_await fail(ErrorKind::rejected, deed.message); break;

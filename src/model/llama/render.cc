@@ -2,6 +2,7 @@
 
 #include <model/llama/dates.h>
 #include <model/llama/grammar.h>
+#include <model/messages.h>
 
 namespace ragent {
 namespace {
@@ -62,7 +63,7 @@ std::string results_text(const Message& message) {
     const auto* result = std::get_if<ToolResult>(&part);
     if (!result) continue;
     if (!out.empty()) out += '\n';
-    out += "Result: " + spaced(result->observation.value);
+    out += "Result: " + spaced(result->observation.value) + files_text(result->observation);
   }
   return out;
 }
