@@ -31,6 +31,8 @@ LLAMA_FLAGS = [
     "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF",
     "-DLLAMA_BUILD_TOOLS=OFF", "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_APP=OFF",
     "-DLLAMA_BUILD_COMMON=ON",
+    # Its threads spin where they wait for each other; src/model/llama/context.cc says how.
+    "-DCMAKE_C_FLAGS=-D_mm_pause=ragent_spin_once",
 ]
 LLAMA_STEPS = 129
 DOWNLOADS_AT_ONCE = 3

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <llama.h>
+#include <sched.h>
 
 namespace ragent {
 namespace {
@@ -42,7 +43,21 @@ Digest identity_of(const std::string& path) {
   return digest;
 }
 
+constexpr unsigned kSpinsPerYield = 128;
+
 }  // namespace
+
+// What a thread of llama.cpp does while it waits for the others, many times a layer (it is built
+// with this for its pause, see scripts/fetch.py). A thread that only spins keeps a core from the one
+// it waits for whenever the machine has other work: replies then take ten times as long.
+extern "C" void ragent_spin_once() {
+  thread_local unsigned spins = 0;
+  if (++spins % kSpinsPerYield == 0) {
+    sched_yield();
+  } else {
+    __builtin_ia32_pause();
+  }
+}
 
 Result<std::unique_ptr<LlamaContext>> LlamaContext::load(const Options& options, const Stop& stop) {
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);

@@ -71,8 +71,7 @@ std::uint32_t threads_of(const LlamaOptions& options) {
   std::uint32_t given = 0;
   std::from_chars(text.data(), text.data() + text.size(), given);
   if (given > 0) return given;
-  // A thread that waits for a busy core holds up all others at each layer: leave one core free.
-  return std::max(2U, std::thread::hardware_concurrency()) - 1;
+  return std::max(1U, std::thread::hardware_concurrency());
 }
 
 // One request on its way: between the coroutine on the shard and the thread of the model.

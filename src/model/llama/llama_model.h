@@ -16,7 +16,7 @@ struct LlamaOptions {
   std::string model = "local/default";  // a local name, or a path that ends in .gguf
   std::string models_dir = {};  // empty: $RAGENT_CACHE/models, else ~/.cache/ragent/models
   std::string cache_dir = {};  // of saved prompt prefixes; empty: none are saved
-  std::uint32_t threads = 0;  // 0: $RAGENT_LLAMA_THREADS, else one less than cores
+  std::uint32_t threads = 0;  // 0: $RAGENT_LLAMA_THREADS, else all cores
   std::uint32_t context_tokens = limits::kContextTokensDefault;
 };
 
