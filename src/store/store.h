@@ -236,9 +236,10 @@ class Store {
 };
 
 // `home` is made when absent. Takes the flock of `home`/lock; Error{conflict} names the process
-// that holds it. Error{invalid}: a broken store, or one of a newer format.
+// that holds it. Error{invalid}: a broken store, one of a newer format, or a journal that was lost.
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& home);
 // Beside a living owner, without its lock: commit, apply, file and put answer Error{misuse}.
+// Error{not_found}: nothing ever ran in `home`.
 Result<std::unique_ptr<Store>> open_sqlite_store_read_only(const std::string& home);
 
 // The same without files. A disk (memory/memory_store.h) outlives the store, as files do: a

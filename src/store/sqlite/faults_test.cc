@@ -186,6 +186,30 @@ TEST_F(FaultsTest, ADiskThatIsFullAtAnyWriteOnlyDelaysTheGroup) {
   EXPECT_THAT(store_->journal().records(local_, 1, 0).value(), SizeIs(n));
 }
 
+// Whichever write of making a home finds the disk full: with room it can be made.
+TEST_F(FaultsTest, ADiskThatIsFullAtAnyWriteOnlyDelaysANewHome) {
+  ASSERT_TRUE(replace_writes(true));
+  int refused = 0;
+  for (int writes = 0; writes < 40; ++writes) {
+    std::filesystem::remove_all(home_.path());
+    writes_left = writes;
+    Result<std::unique_ptr<Store>> made = open_sqlite_store(home_.path());
+    writes_left = -1;
+    if (!made) {
+      ++refused;
+      ASSERT_EQ(made.error().kind, ErrorKind::unavailable) << made.error().message;
+    }
+    made = fail(ErrorKind::unavailable, "closed");
+    open();
+    ASSERT_TRUE(commit(ended_run(1, 2))) << writes;
+    ASSERT_TRUE(store_->tenants().apply(local_, {{.lsn = 2}})) << writes;
+    store_.reset();
+  }
+  EXPECT_GT(refused, 3);
+  EXPECT_LT(refused, 40);
+  ASSERT_TRUE(replace_writes(false));
+}
+
 TEST_F(FaultsTest, AFullFileSystemOnlyDelaysTheGroup) {
   std::filesystem::create_directory(home_.path());
   if (::mount("tmpfs", home_.path().c_str(), "tmpfs", 0, "size=2m") != 0) {

@@ -16,9 +16,10 @@
 namespace ragent {
 namespace {
 
-// Nothing is synced on the way: the whole file is, before it is renamed into its place.
+// Nothing is synced on the way: the whole file is, before it is renamed into its place. It gets no
+// log until it is complete: what a full disk kept in the log would be left behind.
 constexpr std::string_view kSetUp =
-    "pragma page_size=8192; pragma synchronous=off; pragma journal_mode=wal; begin;"
+    "pragma page_size=8192; pragma synchronous=off; pragma journal_mode=memory; begin;"
     "create table meta(format integer not null, home text not null,"
     " applied_lsn integer not null);";
 
@@ -39,7 +40,7 @@ Result<void> fill(const std::string& path, std::string_view schema, std::string_
   if (!insert) return fail(std::move(insert.error()));
   Result<void> inserted = insert->bind(kStoreFormat, home_id).run();
   if (!inserted) return inserted;
-  return file->execute("commit");
+  return file->execute("commit; pragma journal_mode=wal");
 }
 
 Result<Database> open_checked(const std::string& path, Database::Mode mode) {

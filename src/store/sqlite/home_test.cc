@@ -149,13 +149,36 @@ TEST(Home, AMissingJournalIsNotReplacedByANewOne) {
   const TestHome home;
   fill(home);
   std::filesystem::rename(home.journal(), home.folder() + "/away");
-  EXPECT_THAT(open_sqlite_store(home.path()).error().message,
-              AllOf(HasSubstr("journal.db is missing"), HasSubstr("local.db is there")));
+  auto refused = [&](const char* evidence) {
+    for (const Error& error : {open_sqlite_store(home.path()).error(),
+                               open_sqlite_store_read_only(home.path()).error()}) {
+      EXPECT_EQ(error.kind, ErrorKind::invalid);
+      EXPECT_THAT(error.message, AllOf(HasSubstr("journal.db is missing"), HasSubstr(evidence)));
+    }
+  };
+  refused("local.db is there");
   std::filesystem::remove_all(home.path() + "/tenants");
+  refused("lock names it");
+  refused("lock names it");  // looking, or being refused, does not make it forget
+  std::filesystem::remove(home.path() + "/lock");
+  std::filesystem::create_directories(home.path() + "/artifacts/local");
+  refused("artifacts/local is there");
+  std::filesystem::remove_all(home.path() + "/artifacts");
   write_file(home.journal() + "-wal", "frames");
   EXPECT_THAT(open_sqlite_store(home.path()).error().message, HasSubstr("journal.db-wal is there"));
   EXPECT_THAT(open_sqlite_store_read_only(home.folder()).error().message,
               HasSubstr("there is no Ragent home"));
+}
+
+// A first opening that could not make the journal leaves a home that is still new.
+TEST(Home, AHomeWithoutAJournalThatNeverHadOneIsNew) {
+  const TestHome home;
+  std::filesystem::create_directories(home.path() + "/journal.db.new/in the way");
+  EXPECT_FALSE(open_sqlite_store(home.path()));
+  EXPECT_EQ(open_sqlite_store_read_only(home.path()).error().kind, ErrorKind::not_found);
+  std::filesystem::remove_all(home.path() + "/journal.db.new");
+  EXPECT_TRUE(open_sqlite_store(home.path()));
+  EXPECT_TRUE(open_sqlite_store(home.path()));
 }
 
 TEST(Home, AHalfMadeJournalIsMadeAgain) {

@@ -14,13 +14,28 @@
 namespace ragent {
 namespace {
 
+constexpr std::string_view kJournal = "journal\n";
+
+std::string text_of(int file) {
+  std::array<char, 64> bytes = {};
+  const ssize_t size = ::pread(file, bytes.data(), bytes.size(), 0);
+  return {bytes.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+}
+
 // The pid in the file, or "?" while its owner has not written it yet.
 std::string owner_of(int file) {
-  std::array<char, 32> bytes = {};
-  const ssize_t size = ::pread(file, bytes.data(), bytes.size() - 1, 0);
-  const std::string text(bytes.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::string text = text_of(file);
   const std::string digits = text.substr(0, text.find_first_not_of("0123456789"));
   return digits.empty() ? "?" : digits;
+}
+
+// Written over what stands there: at no moment is the note missing.
+void write_owner(int file, bool journal) {
+  const std::string text = fmt::format("{}\n{}", ::getpid(), journal ? kJournal : "");
+  const auto size = static_cast<ssize_t>(text.size());
+  if (::pwrite(file, text.data(), text.size(), 0) != size || ::ftruncate(file, size) != 0) {
+    // Only messages suffer: a full disk must not keep the owner out.
+  }
 }
 
 }  // namespace
@@ -36,12 +51,17 @@ Result<HomeLock> HomeLock::take(const std::string& home) {
                             "choose another home",
                             home, owner_of(file.get())));
   }
-  const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(file.get(), 0) != 0 ||
-      ::pwrite(file.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    // Only the message for a second owner suffers: a full disk must not keep the first out.
-  }
+  write_owner(file.get(), text_of(file.get()).ends_with(kJournal));
   return HomeLock(std::move(file));
+}
+
+bool HomeLock::had_journal(const std::string& home) {
+  const FileDescriptor file(::open((home + "/lock").c_str(), O_RDONLY | O_CLOEXEC));
+  return file && text_of(file.get()).ends_with(kJournal);
+}
+
+void HomeLock::note_journal() const {
+  if (!text_of(file_.get()).ends_with(kJournal)) write_owner(file_.get(), true);
 }
 
 }  // namespace ragent

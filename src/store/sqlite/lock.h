@@ -1,8 +1,10 @@
 // HomeLock: the flock on a home's `lock` file. One process owns a home and writes to it; the file
 // holds its pid for the others to name. The kernel lets go when the process ends, however it ends.
+// A second line says that the home has a journal: without it a lost one would read as a new home.
 //
 //   Result<HomeLock> lock = HomeLock::take(".ragent");
 //   if (!lock) return fail(lock.error());  // conflict: "… is in use by process 4711 …"
+//   lock->note_journal();                  // it was made, or opened
 //
 // Owned by the store; any thread.
 #pragma once
@@ -16,6 +18,8 @@ namespace ragent {
 class HomeLock {
  public:
   static Result<HomeLock> take(const std::string& home);
+  static bool had_journal(const std::string& home);  // an owner noted one; needs no lock
+  void note_journal() const;
 
  private:
   explicit HomeLock(FileDescriptor file) : file_(std::move(file)) {}

@@ -33,18 +33,24 @@ class SqliteStore : public Store {
   FileArtifacts artifacts_;
 };
 
-// A journal is only made for a home that never had one: a second one would give numbers again
-// that the tenant files have seen.
-Result<void> make_journal(const std::string& home, const std::string& path) {
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(home + "/tenants", ignored)) {
-    if (entry.path().extension() != ".db") continue;
-    return fail(ErrorKind::invalid,
-                fmt::format("{} is missing, but {} is there: restore the journal from a backup, or "
-                            "move the folder tenants away too",
-                            path, entry.path().string()));
+// What shows that a home without a journal had one: a second one would give numbers again that the
+// tenant files have seen, and a reader would take it for new.
+Result<void> never_had_journal(const std::string& home) {
+  std::string evidence;
+  if (HomeLock::had_journal(home)) evidence = home + "/lock names it";
+  for (const char* folder : {"/artifacts", "/tenants"}) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(home + folder, ignored)) {
+      if (entry.is_directory() || entry.path().extension() == ".db") {
+        evidence = entry.path().string() + " is there";
+      }
+    }
   }
-  return SqliteJournal::create(path);
+  if (evidence.empty()) return {};
+  return fail(ErrorKind::invalid,
+              fmt::format("{0}/journal.db is missing, but {1}: restore the journal from a backup, "
+                          "or move the folder {0} away to begin anew",
+                          home, evidence));
 }
 
 Result<void> make_home(const std::string& home) {
@@ -68,16 +74,21 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& home) {
   Result<HomeLock> lock = HomeLock::take(home);
   if (!lock) return fail(std::move(lock.error()));
   const std::string path = home + "/journal.db";
-  if (!file_exists(path)) done = make_journal(home, path);
-  if (!done) return fail(std::move(done.error()));
+  if (!file_exists(path)) {
+    done = never_had_journal(home);
+    if (done) done = SqliteJournal::create(path);
+    if (!done) return fail(std::move(done.error()));
+  }
   Result<std::unique_ptr<SqliteJournal>> journal = SqliteJournal::open(path, Access::own);
   if (!journal) return fail(std::move(journal.error()));
+  lock->note_journal();
   return std::make_unique<SqliteStore>(home, std::move(*lock), std::move(*journal), Access::own);
 }
 
 Result<std::unique_ptr<Store>> open_sqlite_store_read_only(const std::string& home) {
   const std::string path = home + "/journal.db";
   if (!file_exists(path)) {
+    if (Result<void> fresh = never_had_journal(home); !fresh) return fail(fresh.error());
     return fail(
         ErrorKind::not_found,
         fmt::format("there is no Ragent home at {}: no {}; `ragent run` makes one", home, path));
