@@ -155,6 +155,13 @@ Observation refused(std::string reason) {
 
 namespace {
 
+Observation failure_of(const ToolSpec& spec, bool certain, std::string message) {
+  Observation seen = failure(certain ? Observation::Status::failed : Observation::Status::unknown,
+                             std::move(message));
+  seen.label = spec.label;
+  return seen;
+}
+
 // The observation of what a body answered, bounded.
 Task<Observation> observed(ToolSpec spec, ToolContext& context, Result<Json> result) {
   Observation seen{.label = spec.label};
@@ -163,9 +170,7 @@ Task<Observation> observed(ToolSpec spec, ToolContext& context, Result<Json> res
     std::string message = result.error().kind == ErrorKind::timeout
                               ? spec.name + " did not answer in time"
                               : std::move(result.error().message);
-    seen = failure(certain ? Observation::Status::failed : Observation::Status::unknown, message);
-    seen.label = spec.label;
-    co_return seen;
+    co_return failure_of(spec, certain, std::move(message));
   }
   std::string whole = result->dump();
   if (whole.size() <= limits::kObservationBytesMax) {
@@ -183,9 +188,8 @@ Task<Observation> observed(ToolSpec spec, ToolContext& context, Result<Json> res
                             })
                             .result();
   if (!stored) {
-    bool certain = spec.effect == Effect::read;
-    co_return failure(
-        certain ? Observation::Status::failed : Observation::Status::unknown,
+    co_return failure_of(
+        spec, spec.effect == Effect::read,
         "the result of " + spec.name + " could not be kept: " + stored.error().message);
   }
   seen.artifact = *stored->string();
@@ -208,7 +212,7 @@ Task<Observation> attempt(Tool tool, ToolContext& context, Json arguments, TimeP
                                 return Json();
                               })
                               .result();
-    if (!looked) co_return failure(Observation::Status::failed, std::move(looked.error().message));
+    if (!looked) co_return failure_of(tool.spec, true, std::move(looked.error().message));
   }
   Result<Json> result =
       co_await with_deadline(host.loop(), tool.body->call(context, std::move(arguments)), when)
