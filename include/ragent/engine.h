@@ -36,6 +36,9 @@ struct EngineOptions {
   // How long closing waits for effects under way, so that their outcomes are known; no new ones
   // are begun meanwhile.
   std::chrono::milliseconds close_wait = std::chrono::seconds(10);
+  // How long runs wait for space on a full disk. Then the engine stops: every call and every handle
+  // answers the store's Error, and the next engine of this home carries the runs on.
+  std::chrono::milliseconds full_disk_wait = std::chrono::minutes(1);
   std::unique_ptr<World> world = {};  // null: the real one
   EngineOptions();
   EngineOptions(EngineOptions&&) noexcept;

@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kAgentFile = "agent.toml";
 constexpr std::string_view kAgentsFolder = "agents";
+constexpr std::chrono::seconds kFullDiskWait{2};  // a person waits
 constexpr std::string_view kScripted = "scripted:";  // of a model's name; a file follows
 
 Result<std::unique_ptr<Model>> open_scripted(const std::string& name, Loop& loop) {
@@ -24,12 +25,22 @@ Result<std::unique_ptr<Model>> open_scripted(const std::string& name, Loop& loop
   return make_scripted_model(loop, std::move(*script));
 }
 
+Result<void> check_home(const std::string& home) {
+  std::error_code error;
+  if (!fs::exists(home, error) || fs::is_directory(home, error)) return {};
+  return fail(ErrorKind::invalid,
+              fmt::format("the home {} is a file, expected a folder (it is made if it is not "
+                          "there); --home or RAGENT_HOME names another",
+                          home));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Store>> read_home(const std::string& home) {
-  std::error_code error;
-  if (!fs::exists(fs::path(home) / "journal.db", error)) return nullptr;
-  return open_sqlite_store_read_only(home);
+  if (Result<void> folder = check_home(home); !folder) return fail(std::move(folder.error()));
+  Result<std::unique_ptr<Store>> store = open_sqlite_store_read_only(home);
+  if (!store && store.error().kind == ErrorKind::not_found) return nullptr;
+  return store;
 }
 
 Result<RunRow> find_run_in(const std::string& home, const std::string& prefix) {
@@ -77,21 +88,43 @@ Result<std::string> find_agent(const std::string& name) {
 EngineOptions engine_options(const Args& args) {
   // Only the run of this command goes on; `ragent resume` is there for the others.
   EngineOptions options;
-  options.home = args.home;
+  // The command line has looked at RAGENT_HOME already: a home that was named is not the default.
+  options.home = args.home == Args().home ? "./" + args.home : args.home;
   options.resume = false;
+  options.full_disk_wait = kFullDiskWait;
   options.models.emplace_back(open_scripted);
   return embedded(std::move(options));
 }
 
-Exit open_engine(Engine& engine, const Console& console) {
-  Result<void> opened = engine.open();
+Result<void> check_planner(const EngineOptions& options, const std::string& name) {
+  std::size_t at = name.find('@');
+  std::vector<std::string> known;
+  for (const Planner& planner : options.planners) {
+    std::string full = fmt::format("{}@{}", planner.name, planner.version);
+    if (name == planner.name || name == full) return {};
+    known.push_back(at == name.npos ? planner.name : full);
+  }
+  std::string message = fmt::format("there is no planner `{}`", name);
+  if (auto near = nearest(name, known)) message += fmt::format("; did you mean `{}`?", *near);
+  return fail(ErrorKind::not_found, fmt::format("{} (there are {})", message, join(known, ", ")));
+}
+
+Exit open_engine(Engine& engine, const Args& args, const Console& console) {
+  Result<void> opened = check_home(args.home);
+  if (opened) opened = engine.open();
   if (opened) return kExitDone;
   console.report(opened.error());
   return opened.error().kind == ErrorKind::conflict ? kExitHomeOwned : kExitError;
 }
 
 std::string home_option(const Args& args) {
-  return args.home == Args().home ? "" : " --home " + args.home;
+  if (args.home == Args().home) return "";
+  static constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%:=,";
+  if (args.home.find_first_not_of(kPlain) == args.home.npos) return " --home " + args.home;
+  std::string quoted;
+  for (char c : args.home) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return " --home '" + visible(quoted) + "'";
 }
 
 Result<Json> json_or_text(const std::string& text) {

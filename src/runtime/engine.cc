@@ -72,10 +72,11 @@ Result<void> EngineCore::open_now() {
   writer_pool_ = world_.pool(first, 1, 1024);
   store_pool_ = world_.pool(first, limits::kStoreThreads, limits::kPoolQueueMax);
   blocking_pool_ = world_.pool(first, limits::kBlockingThreads, limits::kPoolQueueMax);
-  writer_ = std::make_unique<JournalWriter>(store_->journal(), *writer_pool_, first,
-                                            [this](Error error) { fail_with(std::move(error)); });
-  filer_ = std::make_unique<Filer>(first, *store_pool_, *store_, *writer_, log_,
-                                   [this](Error error) { fail_with(std::move(error)); });
+  const auto failed = [this](Error error) { fail_with(std::move(error)); };
+  writer_ = std::make_unique<JournalWriter>(JournalWriter::Parts{
+      store_->journal(), *writer_pool_, first, log_, options_.full_disk_wait, failed});
+  filer_ = std::make_unique<Filer>(
+      Filer::Parts{first, *store_pool_, *store_, *writer_, log_, options_.full_disk_wait, failed});
   writer_->on_final([&first, filer = filer_.get()](RunId run) {
     first.post([filer, run] { filer->expect(run); });
   });
@@ -142,12 +143,20 @@ bool EngineCore::failed() {
   return failure_.has_value();
 }
 
+Error EngineCore::stopped() {
+  std::lock_guard lock(failed_mutex_);
+  if (failure_) return *failure_;
+  return {.kind = ErrorKind::unavailable, .message = "the engine was closed"};
+}
+
 void EngineCore::fail_with(Error error) {
-  log_.error("the store failed: the engine stops", {{"error", error.message}});
+  error.message += "; what was acknowledged is kept, and goes on when the home is opened again";
   {
     std::lock_guard lock(failed_mutex_);
+    if (failure_) return;
     failure_ = error;
   }
+  log_.error("the store failed: the engine stops", {{"error", error.message}});
   for (auto& shard : shards_) {
     shard->loop().post([&shard = *shard, error] { shard.halt(error); });
   }

@@ -43,6 +43,37 @@ class EngineCore {
   Result<void> recover();
   void fail_with(Error error);
   bool failed();
+  Error stopped();  // why nothing answers any more
+
+  // A call that waits for its shard.
+  template <class T>
+  struct Call {
+    std::mutex mutex = {};
+    std::condition_variable changed = {};
+    std::optional<Result<T>> result = {};
+  };
+  // The shard's end of it: dropped without an answer, as a stopping engine does, it says so.
+  template <class T>
+  class Answering {
+   public:
+    Answering(EngineCore& core, std::shared_ptr<Call<T>> call)
+        : core_(core), call_(std::move(call)) {}
+    Answering(Answering&&) noexcept = default;
+    Answering& operator=(Answering&&) = delete;
+    ~Answering() {
+      if (call_) give(fail(core_.stopped()));
+    }
+    void give(Result<T> result) {
+      const std::shared_ptr<Call<T>> call = std::move(call_);
+      const std::lock_guard lock(call->mutex);
+      call->result.emplace(std::move(result));
+      call->changed.notify_all();
+    }
+
+   private:
+    EngineCore& core_;
+    std::shared_ptr<Call<T>> call_;  // shared with the caller
+  };
 
   EngineOptions options_;
   World world_;
@@ -72,35 +103,25 @@ class EngineCore {
 
 template <class T>
 Result<T> EngineCore::on_shard(std::size_t shard, std::function<Task<T>(Shard&)> body) {
-  struct Call {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::optional<Result<T>> result;
-  };
   if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   if (current_shard()) {
     return fail(ErrorKind::misuse,
                 "an engine's blocking call was made on its shard's thread (from a planner or a "
                 "Task tool), where it would wait for itself: use co_await engine.call");
   }
-  auto call = std::make_shared<Call>();
+  if (failed()) return fail(stopped());
+  auto call = std::make_shared<Call<T>>();
   auto work = [](Shard& on, std::function<Task<T>(Shard&)> what,
-                 std::shared_ptr<Call> answer) -> Task<void> {
-    Result<T> result = co_await what(on).result();
-    std::lock_guard lock(answer->mutex);
-    answer->result.emplace(std::move(result));
-    answer->changed.notify_all();
-  };
+                 Answering<T> answer) -> Task<void> { answer.give(co_await what(on).result()); };
   Shard& target = *shards_[shard];
-  target.loop().post([&target, work, body = std::move(body), call]() mutable {
-    target.scope().spawn(work(target, std::move(body), std::move(call)));
-  });
+  target.loop().post(
+      [&target, work, body = std::move(body), answer = Answering<T>(*this, call)]() mutable {
+        target.scope().spawn(work(target, std::move(body), std::move(answer)));
+      });
   wait(call->mutex, call->changed, [&] { return call->result || closing_; });
   std::lock_guard lock(call->mutex);
   if (call->result) return std::move(*call->result);
-  std::lock_guard failed_lock(failed_mutex_);
-  if (failure_) return fail(*failure_);
-  return fail(ErrorKind::unavailable, "the engine was closed");
+  return fail(stopped());
 }
 
 template <class T>

@@ -2,23 +2,13 @@
 
 #include <ragent/limits.h>
 
-#include <algorithm>
-
 namespace ragent {
 
-Filer::Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log,
-             std::function<void(Error)> failed)
-    : loop_(loop),
-      pool_(pool),
-      store_(store),
-      writer_(writer),
-      log_(std::move(log)),
-      failed_(std::move(failed)),
-      scope_(loop) {}
+Filer::Filer(Parts parts) : parts_(std::move(parts)), scope_(parts_.loop) {}
 
 void Filer::finished(Tenant tenant, Applied item, RunId run, Loop& shard_loop, Function done) {
-  loop_.post([this, one = Item{std::move(tenant), std::move(item), run, &shard_loop,
-                               std::move(done)}]() mutable {
+  parts_.loop.post([this, one = Item{std::move(tenant), std::move(item), run, &shard_loop,
+                                     std::move(done)}]() mutable {
     there_.emplace(one.run, std::move(one));
     start();
   });
@@ -47,50 +37,52 @@ std::vector<Filer::Item> Filer::take() {
   return batch;
 }
 
-Task<void> Filer::apply(Tenant tenant, std::vector<Applied> items) {
-  for (auto back_off = limits::kStoreRetryFirst;;
-       back_off = std::min(back_off * 2, limits::kStoreRetryMax)) {
+Task<void> Filer::write(std::function<Result<void>(Tenants&)> call) {
+  Patience patience(parts_.full_disk_wait);
+  for (;;) {
     // By value: when the engine closes, this frame goes while the thread still works.
-    Result<void> applied = co_await offload(loop_, pool_, [&store = store_, tenant, items] {
-                             return store.tenants().apply(tenant, items);
-                           }).result();
-    if (applied) co_return;
-    if (applied.error().kind != ErrorKind::unavailable) co_await fail(applied.error());
-    log_.error("applying failed: tried again", {{"error", applied.error().message}});
-    co_await loop_.sleep(back_off);
+    Result<void> done = co_await offload(parts_.loop, parts_.pool, [&store = parts_.store, call] {
+                          return call(store.tenants());
+                        }).result();
+    if (done) co_return;
+    if (done.error().kind != ErrorKind::unavailable) co_await fail(done.error());
+    const bool first = !patience.tried();
+    const auto pause = patience.next(parts_.loop.now());
+    if (!pause) co_await fail(done.error());
+    if (first) parts_.log.warn("filing waits for space", {{"error", done.error().message}});
+    co_await parts_.loop.sleep(*pause);
   }
 }
 
-// One batch after another: apply (not synced), tell the sessions, file (synced), forget.
+// Applies (not synced), tells the sessions, files (synced), forgets.
+Task<void> Filer::work_on(std::vector<Item> batch) {
+  std::map<Tenant, std::pair<std::vector<Applied>, std::vector<RunId>>> by_tenant;
+  for (Item& item : batch) {
+    auto& [applied, runs] = by_tenant[item.tenant];
+    applied.push_back(std::move(item.applied));
+    runs.push_back(item.run);
+  }
+  for (const auto& [tenant, of_tenant] : by_tenant) {
+    co_await write([tenant, items = of_tenant.first](Tenants& at_rest) {
+      return at_rest.apply(tenant, items);
+    });
+  }
+  for (Item& item : batch) {
+    if (item.done) item.loop->post(std::move(item.done));
+  }
+  for (const auto& [tenant, of_tenant] : by_tenant) {
+    co_await write(
+        [tenant, runs = of_tenant.second](Tenants& at_rest) { return at_rest.file(tenant, runs); });
+    parts_.writer.submit({.forget = of_tenant.second}, parts_.loop, [](std::uint64_t) {});
+  }
+}
+
 Task<void> Filer::work() {
   for (std::vector<Item> batch = take(); !batch.empty(); batch = take()) {
-    std::map<Tenant, std::pair<std::vector<Applied>, std::vector<RunId>>> by_tenant;
-    for (Item& item : batch) {
-      auto& [applied, runs] = by_tenant[item.tenant];
-      applied.push_back(std::move(item.applied));
-      runs.push_back(item.run);
-    }
-    for (auto& [tenant, work] : by_tenant) {
-      Result<void> applied = co_await apply(tenant, std::move(work.first)).result();
-      if (!applied) {  // the next opening of the home applies it
-        failed_(within("tenant " + tenant.id(), std::move(applied.error())));
-        co_return;
-      }
-    }
-    for (Item& item : batch) {
-      if (item.done) item.loop->post(std::move(item.done));
-    }
-    for (auto& [tenant, work] : by_tenant) {
-      Result<void> filed =
-          co_await offload(loop_, pool_, [&store = store_, tenant, runs = work.second] {
-            return store.tenants().file(tenant, runs);
-          }).result();
-      if (!filed) {  // they stay in the journal: the next opening of the home tries again
-        log_.error("filing failed", {{"error", filed.error().message}});
-        continue;
-      }
-      writer_.submit({.forget = work.second}, loop_, [](std::uint64_t) {});
-    }
+    Result<void> done = co_await work_on(std::move(batch)).result();
+    if (done) continue;
+    parts_.failed(std::move(done.error()));
+    co_return;  // still `working_`: nothing is begun any more
   }
   working_ = false;
 }

@@ -3,6 +3,11 @@
 // runs move there in batches and leave the journal. Owned by the engine; lives on the engine's
 // first loop, works on the store pool.
 //
+// Nothing acknowledged hangs on it: the journal holds the records, whoever waits for a run was told
+// its outcome, and the next opening of the home does what is left. A full disk: tried again with
+// back-off for EngineOptions::full_disk_wait. Longer than that, or any other failure, stops the
+// engine: a later turn must not be applied before one that was not.
+//
 //   filer.expect(run);                                        // its final is durable
 //   filer.finished(tenant, item, run, loop, [] { start_next_run_of_the_session(); });
 #pragma once
@@ -17,10 +22,16 @@ namespace ragent {
 
 class Filer {
  public:
-  // `failed` is called once, when a tenant file cannot be written for another reason than a full
-  // disk: nothing may be applied after what was not.
-  Filer(Loop& loop, Pool& pool, Store& store, JournalWriter& writer, Logger log,
-        std::function<void(Error)> failed);
+  struct Parts {
+    Loop& loop;
+    Pool& pool;
+    Store& store;
+    JournalWriter& writer;
+    Logger log;
+    std::chrono::milliseconds full_disk_wait;
+    std::function<void(Error)> failed;  // called once, on that loop's thread
+  };
+  explicit Filer(Parts parts);
 
   // On its loop, in order of lsn: each run that will be finished().
   void expect(RunId run);
@@ -38,16 +49,12 @@ class Filer {
   };
   std::vector<Item> take();  // the next ones in order that are there
   Task<void> work();
-  // Tried again while the disk is full.
-  Task<void> apply(Tenant tenant, std::vector<Applied> items);
+  Task<void> work_on(std::vector<Item> batch);
+  // On the pool, again while the disk is full.
+  Task<void> write(std::function<Result<void>(Tenants&)> call);
   void start();
 
-  Loop& loop_;
-  Pool& pool_;
-  Store& store_;
-  JournalWriter& writer_;
-  Logger log_;
-  std::function<void(Error)> failed_;
+  Parts parts_;
   std::deque<RunId> expected_ = {};
   std::map<RunId, Item> there_ = {};
   bool working_ = false;

@@ -67,6 +67,7 @@ void Shard::when_durable(std::uint64_t ticket, Function function) {
 
 Task<void> Shard::committed(std::uint64_t ticket) {
   if (ticket <= durable_) co_return;
+  if (halted_) co_await fail(*halted_);
   auto op = std::make_shared<Op>(loop_);
   after_.emplace(ticket, [op] { op->done.set(); });
   co_await op->done;
@@ -522,7 +523,7 @@ Task<void> Shard::drain() {
 }
 
 void Shard::halt(const Error& error) {
-  halted_ = true;
+  halted_ = error;
   group_ = {};
   after_.clear();
   for (auto& [uid, known] : runs_) {

@@ -51,7 +51,7 @@ class Shard {
   Task<void> resolve(Tenant tenant, std::string uid, StepName step, Resolution resolution);
   Task<void> cancel(Tenant tenant, std::string uid, std::string reason);
   Task<void> drain();             // until the effects under way have ended, or close_wait
-  void halt(const Error& error);  // drops every run; nothing is recorded any more
+  void halt(const Error& error);  // drops every run; what must be recorded answers this Error
   Scope& scope() { return scope_; }
 
   // For its runs.
@@ -136,7 +136,7 @@ class Shard {
   std::map<std::string, std::unique_ptr<Model>> models_ = {};
   std::vector<std::shared_ptr<const Binding>> bindings_ = {};  // lately used; shared with runs
   std::map<std::string, Agent> agents_ = {};  // by name: bodies and permissions of today
-  bool halted_ = false;
+  std::optional<Error> halted_ = {};
   bool draining_ = false;
   std::uint32_t effects_ = 0;
   std::shared_ptr<Shard*> self_;  // null inside once it is gone

@@ -2,13 +2,10 @@
 
 #include <ragent/limits.h>
 
-#include <algorithm>
-
 namespace ragent {
 
-JournalWriter::JournalWriter(Journal& journal, Pool& pool, Loop& retry_loop,
-                             std::move_only_function<void(Error)> failed)
-    : journal_(journal), pool_(pool), retry_loop_(retry_loop), failed_(std::move(failed)) {}
+JournalWriter::JournalWriter(Parts parts)
+    : parts_(std::move(parts)), patience_(parts_.full_disk_wait) {}
 
 void JournalWriter::submit(Group group, Loop& loop, Committed committed) {
   {
@@ -18,7 +15,7 @@ void JournalWriter::submit(Group group, Loop& loop, Committed committed) {
     if (busy_) return;
     busy_ = true;
   }
-  (void)pool_.run([this] { pump(); });  // its queue holds one: the pump
+  (void)parts_.pool.run([this] { pump(); });  // its queue holds one: the pump
 }
 
 bool JournalWriter::idle() const {
@@ -42,10 +39,10 @@ bool JournalWriter::take() {
 
 void JournalWriter::pump() {
   while (!taken_.empty() || take()) {
-    Result<std::uint64_t> lsn = journal_.commit(group_);
-    if (!lsn && lsn.error().kind == ErrorKind::unavailable) return retry();
+    Result<std::uint64_t> lsn = parts_.journal.commit(group_);
+    if (!lsn && lsn.error().kind == ErrorKind::unavailable) return retry(std::move(lsn.error()));
     if (!lsn) return stop(std::move(lsn.error()));
-    back_off_ = {};
+    patience_.reset();
     for (const Record& record : group_.records) {
       if (record.kind == RecordKind::final) on_final_(record.run);
     }
@@ -64,18 +61,21 @@ void JournalWriter::stop(Error error) {
     broken_ = true;
     waiting_.clear();
   }
-  retry_loop_.post([this, error = std::move(error)]() mutable { failed_(std::move(error)); });
+  parts_.retry_loop.post(
+      [this, error = std::move(error)]() mutable { parts_.failed(std::move(error)); });
 }
 
-void JournalWriter::retry() {
-  back_off_ = back_off_.count() == 0 ? limits::kStoreRetryFirst
-                                     : std::min(back_off_ * 2, limits::kStoreRetryMax);
-  retry_loop_.post([this, wait = back_off_] {
-    auto again = [](JournalWriter& writer, std::chrono::milliseconds pause) -> Task<void> {
-      co_await writer.retry_loop_.sleep(pause);
-      (void)writer.pool_.run([&writer] { writer.pump(); });
+void JournalWriter::retry(Error error) {
+  parts_.retry_loop.post([this, error = std::move(error)]() mutable {
+    const bool first = !patience_.tried();
+    const auto pause = patience_.next(parts_.retry_loop.now());
+    if (!pause) return stop(std::move(error));
+    if (first) parts_.log.warn("commits wait for space", {{"error", error.message}});
+    auto again = [](JournalWriter& writer, std::chrono::milliseconds wait) -> Task<void> {
+      co_await writer.parts_.retry_loop.sleep(wait);
+      (void)writer.parts_.pool.run([&writer] { writer.pump(); });
     };
-    retrying_ = drive(again(*this, wait));
+    retrying_ = drive(again(*this, *pause));
     retrying_.start();
   });
 }

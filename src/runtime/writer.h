@@ -3,11 +3,13 @@
 //
 //   writer.submit(std::move(group), loop, [](Result<std::uint64_t> lsn) { … });   // when durable
 //
-// A full disk: rolled back, tried again with back-off. Any other failure ends the engine: what was
-// written is not known, so nothing more may be.
+// A full disk: rolled back, tried again with back-off for EngineOptions::full_disk_wait. Longer
+// than that, or any other failure, stops the engine: what was acknowledged is durable, and after
+// another failure than a full disk what was written last is not known, so nothing more may be.
 #pragma once
 
 #include <base/pool.h>
+#include <runtime/patience.h>
 #include <runtime/wake.h>
 #include <store/store.h>
 
@@ -20,9 +22,15 @@ class JournalWriter {
   // `committed` runs on the submitter's loop with the lsn of its first record.
   using Committed = std::move_only_function<void(std::uint64_t lsn)>;
 
-  // `retry_loop` waits between attempts on a full disk; `failed` is called once, on its thread.
-  JournalWriter(Journal& journal, Pool& pool, Loop& retry_loop,
-                std::move_only_function<void(Error)> failed);
+  struct Parts {
+    Journal& journal;
+    Pool& pool;
+    Loop& retry_loop;  // waits between attempts on a full disk
+    Logger log;
+    std::chrono::milliseconds full_disk_wait;
+    std::move_only_function<void(Error)> failed;  // called once, on that loop's thread
+  };
+  explicit JournalWriter(Parts parts);
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
 
@@ -45,13 +53,10 @@ class JournalWriter {
   };
   bool take();
   void pump();  // on the pool: one commit after another until nothing waits
-  void retry();  // the same group again, later
+  void retry(Error error);  // the same group again, later
   void stop(Error error);
 
-  Journal& journal_;
-  Pool& pool_;
-  Loop& retry_loop_;
-  std::move_only_function<void(Error)> failed_;
+  Parts parts_;
   std::function<void(RunId)> on_final_ = [](RunId) {};
   mutable std::mutex mutex_;
   std::vector<Item> waiting_;  // guarded by mutex_
@@ -59,8 +64,8 @@ class JournalWriter {
   bool broken_ = false;  // guarded by mutex_
   Group group_;  // of the commit under way; the pump's
   std::vector<Taken> taken_;  // whose records these are
-  std::chrono::milliseconds back_off_ = {};
-  Root retrying_ = {};  // on retry_loop_
+  Patience patience_;  // the pump's, and of the retry between two of them
+  Root retrying_ = {};  // on the retry loop
 };
 
 }  // namespace ragent
