@@ -197,14 +197,30 @@ Task<Answer> loop(Run& run, Input input) {
   co_return Answer{.text = text + log};
 }
 
+// ---- busy
+
+Task<Answer> busy(Run& run, Input input) {
+  (void)co_await run.open(std::move(input));
+  std::vector<std::string> ideas = {"a", "b", "c", "d"};
+  Fork<std::string> fork = co_await run.fork(std::move(ideas), consider);
+  std::string out;
+  for (int i = 0; i < 4; ++i) {
+    out += text_of(co_await act(run, "wire", std::to_string(i)).result()) + ",";
+  }
+  while (fork.open() > 0) {
+    Result<Ended<std::string>> ended = co_await fork.next().result();
+    if (!ended) break;
+    out += std::to_string(ended->index) + text_of(ended->value) + ",";
+  }
+  out += text_of(co_await act(run, "wire", "last").result());
+  co_return Answer{.text = out};
+}
+
 }  // namespace
 
 std::vector<Planner> planners() {
-  return {{"beam", 1, beam},
-          {"race", 1, race},
-          {"map_join", 1, map_join},
-          {"loop", 1, loop},
-          {"picky", 1, picky}};
+  return {{"beam", 1, beam}, {"race", 1, race}, {"map_join", 1, map_join},
+          {"loop", 1, loop}, {"busy", 1, busy}, {"picky", 1, picky}};
 }
 
 }  // namespace ragent::simulation

@@ -5,6 +5,8 @@
 //   race     first() of effects and timers, any() of nested races
 //   map_join all() of workers with every class of effect
 //   loop     one branch: reads, idempotent effects, act_all
+//   busy     the parent has effects of its own while its children end, then takes them; also after
+//            it was stopped it says what it saw
 //
 // Every item that can fail is taken with .result(): their answers tell what happened.
 #pragma once

@@ -71,6 +71,30 @@ std::string check_budget(const FiledRun& run) {
   return "the budget of " + std::to_string(start) + " tokens became " + std::to_string(tokens);
 }
 
+// Of the children that had ended, `next` handed out the one whose last record came first. Those of
+// the same millisecond may not have been told apart.
+std::string check_order(const FiledRun& run) {
+  std::map<std::string, const Record*> last;  // of each branch
+  for (const Record& record : run.records) last[record.path] = &record;
+  std::map<std::string, std::vector<std::string>> handed;  // of each fork, in this order
+  for (const Record& record : run.records) {
+    if (record.kind != RecordKind::next) continue;
+    const Json body = *parse_json(record.body);
+    const std::string fork = record.path + "." + std::to_string(body.integer("fork"));
+    handed[fork].push_back(fork + "." + std::to_string(body.integer("child")));
+  }
+  for (const auto& [fork, children] : handed) {
+    for (std::size_t i = 1; i < children.size(); ++i) {
+      const Record* before = last[children[i - 1]];
+      const Record* after = last[children[i]];
+      if (before && after && after->at < before->at) {
+        return children[i] + " had ended before " + children[i - 1] + " and was handed out after";
+      }
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string check_promises(const FiledRun& run, Outside& outside) {
@@ -115,7 +139,8 @@ std::string check_promises(const FiledRun& run, Outside& outside) {
   if (dead.contains("0") && final.text("outcome") != "cancelled") {
     return "stopped, but its outcome is " + final.text("outcome");
   }
-  return check_budget(run);
+  std::string order = check_order(run);
+  return order.empty() ? check_budget(run) : order;
 }
 
 }  // namespace ragent::simulation

@@ -43,7 +43,7 @@ TEST_P(SimulationTest, AnEvictedRunIsTheSame) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Planners, SimulationTest,
-                         testing::Values("beam", "race", "map_join", "loop"),
+                         testing::Values("beam", "race", "map_join", "loop", "busy"),
                          [](const auto& tested) { return std::string(tested.param); });
 
 class LongSimulationTest : public testing::TestWithParam<const char*> {};
@@ -63,7 +63,7 @@ TEST_P(LongSimulationTest, ManySeeds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Planners, LongSimulationTest,
-                         testing::Values("beam", "race", "map_join", "loop"),
+                         testing::Values("beam", "race", "map_join", "loop", "busy"),
                          [](const auto& tested) { return std::string(tested.param); });
 
 // The number asked of us: 500 interleavings, each with every crash, the same answer each time.

@@ -26,4 +26,8 @@ break_rule(act.cc 4 "case AfterUnknown::in_doubt:"
   "case AfterUnknown::in_doubt:\n        if (mutation == 4) {\n          unknown = false;\n          break;\n        }")
 break_rule(live_world.cc 5 "co_await shard_.committed(shard_.ticket());\n  one.started"
   "if (mutation != 5) co_await shard_.committed(shard_.ticket());\n  one.started")
+break_rule(branch.cc 6 "if (record->n > cut_) continue;"
+  "if (record->n > cut_ && mutation != 6) continue;")
+break_rule(fork.cc 7 "pick == kNever || child.branch->last_n_ <"
+  "pick == kNever || (mutation == 7 ? kNever : child.branch->last_n_) <")
 file(WRITE "${OUT}" "namespace ragent {\nextern int mutation;\n}\n${text}")

@@ -12,11 +12,14 @@ namespace {
 
 std::string first_failure(std::uint64_t seeds) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    for (const char* planner : {"map_join", "race", "beam", "loop"}) {
+    for (const char* planner : {"map_join", "race", "beam", "loop", "busy"}) {
       for (const Outside::Kind kind : {Outside::Kind::steady, Outside::Kind::rough}) {
         std::string wrong = sweep({.planner = planner, .seed = seed, .kind = kind}, 12);
         if (!wrong.empty()) return wrong;
       }
+      const std::chrono::milliseconds after(5 + seed * 17 % 90);
+      std::string wrong = sweep({.planner = planner, .seed = seed, .cancel_after = after}, 6);
+      if (!wrong.empty()) return wrong;
     }
   }
   return "";
@@ -42,7 +45,9 @@ INSTANTIATE_TEST_SUITE_P(Rules, TeethTest,
                                          std::pair(2, "query_waits_for_not_after"),
                                          std::pair(3, "next_is_journalled"),
                                          std::pair(4, "once_is_not_repeated"),
-                                         std::pair(5, "the_intent_is_durable")),
+                                         std::pair(5, "the_intent_is_durable"),
+                                         std::pair(6, "late_records_do_not_count"),
+                                         std::pair(7, "ended_children_in_order_of_record")),
                          [](const auto& tested) { return std::string(tested.param.second); });
 
 }  // namespace
