@@ -96,11 +96,14 @@ class Shard {
     std::vector<std::shared_ptr<Op>> applied = {};  // shared with who waits for that
   };
   struct Ended;
+  struct Rebinding;
 
   std::string new_session();  // one that belongs to this shard
   std::string session_key(const RunRow& row) const { return row.tenant + "/" + row.session; }
   Result<Known*> find(const Tenant& tenant, const std::string& uid);
   Result<std::shared_ptr<const Binding>> bind(const Agent& agent, const RunOptions& options);
+  const Agent* agent_today(const std::string& name) const;  // null: nobody gave it to us
+  std::shared_ptr<const Binding> bound(const RunRow& row, const std::string& folder) const;
   Task<std::shared_ptr<const Binding>> rebind(Tenant tenant, RunRow row, std::string folder);
   void keep(std::shared_ptr<const Binding> binding);
   Result<Model*> model(const std::string& name);
@@ -135,6 +138,8 @@ class Shard {
   std::unordered_map<std::string, Session> sessions_ = {};
   std::map<std::string, std::unique_ptr<Model>> models_ = {};
   std::vector<std::shared_ptr<const Binding>> bindings_ = {};  // lately used; shared with runs
+  // Who waits for the files of an agent, by spec and folder; shared with the waiting.
+  std::map<std::string, std::vector<std::shared_ptr<Op>>> rebinding_ = {};
   std::map<std::string, Agent> agents_ = {};  // by name: bodies and permissions of today
   std::optional<Error> halted_ = {};
   bool draining_ = false;

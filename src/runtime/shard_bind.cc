@@ -26,6 +26,30 @@ bool has_bodies_of(const Binding& binding, const Agent& today) {
          });
 }
 
+// What files say about an agent.
+struct Declared {
+  std::vector<Tool> tools = {};
+  Permissions permissions = {};
+};
+
+// Reads files. `permissions`: nobody else knows them.
+Result<Declared> load_declared(const std::vector<ToolSpec>& specs, const std::string& folder,
+                               bool permissions) {
+  Declared out;
+  if (permissions && !folder.empty()) {
+    Result<Agent> loaded = load_agent(folder);
+    if (loaded) out.permissions = loaded->permissions;
+  }
+  ToolBinder binder;  // the tools of one folder share its data
+  for (const ToolSpec& spec : specs) {
+    if (spec.kind == ToolSpec::Kind::native) continue;
+    Result<Tool> tool = binder.bind(spec, folder);
+    if (!tool) return fail(std::move(tool.error()));
+    out.tools.push_back(std::move(*tool));
+  }
+  return out;
+}
+
 }  // namespace
 
 // The model of that name on this shard, opened by the first source that knows it.
@@ -103,37 +127,66 @@ void Shard::keep(std::shared_ptr<const Binding> binding) {
   bindings_.push_back(std::move(binding));
 }
 
+const Agent* Shard::agent_today(const std::string& name) const {
+  if (auto known = agents_.find(name); known != agents_.end()) return &known->second;
+  auto given = std::ranges::find(parts_.options.agents, name,
+                                 [](const Agent& agent) { return agent.profile.name; });
+  return given == parts_.options.agents.end() ? nullptr : &*given;
+}
+
+std::shared_ptr<const Binding> Shard::bound(const RunRow& row, const std::string& folder) const {
+  const Agent* today = agent_today(row.agent);
+  auto known = std::ranges::find_if(bindings_, [&](const auto& one) {
+    return one->digest == row.spec && one->folder == folder &&
+           (!today || has_bodies_of(*one, *today));
+  });
+  return known == bindings_.end() ? nullptr : *known;
+}
+
+// One of several runs of an agent that loads its files; the others wait until it is gone.
+struct Shard::Rebinding {
+  Rebinding(Shard& on, std::string of) : shard(on), key(std::move(of)) { shard.rebinding_[key]; }
+  Rebinding(const Rebinding&) = delete;
+  Rebinding& operator=(const Rebinding&) = delete;
+  ~Rebinding() {
+    auto waiting = shard.rebinding_.extract(key);
+    for (auto& op : waiting.mapped()) op->done.set();
+  }
+  Shard& shard;
+  std::string key;
+};
+
 // A run keeps the spec it began with; bodies and permissions are those of today.
 Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, std::string folder) {
   Store& store = parts_.store;
   std::string text = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
     return store.journal().spec(tenant, row.spec);
   });
-  const Agent* today = nullptr;
-  if (auto known = agents_.find(row.agent); known != agents_.end()) today = &known->second;
-  for (const Agent& agent : parts_.options.agents) {
-    if (!today && agent.profile.name == row.agent) today = &agent;
-  }
   // Runs of one agent share what they are bound to: its data is read once, not for each of them.
-  auto same = [&](const std::shared_ptr<const Binding>& one) {
-    return one->digest == row.spec && one->folder == folder &&
-           (!today || has_bodies_of(*one, *today));
-  };
-  if (auto known = std::ranges::find_if(bindings_, same); known != bindings_.end()) {
-    co_return *known;
+  std::string key = row.spec + " " + folder;
+  for (;;) {
+    if (auto known = bound(row, folder)) co_return known;
+    auto waiting = rebinding_.find(key);
+    if (waiting == rebinding_.end()) break;
+    auto op = std::make_shared<Op>(loop_);
+    waiting->second.push_back(op);
+    co_await op->done;
   }
+  Rebinding at_work(*this, key);
   AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(text));
-  auto binding = std::make_shared<Binding>(Binding{.digest = row.spec, .folder = folder});
-  if (today) {
-    binding->permissions = today->permissions;
-  } else if (!folder.empty()) {
-    Result<Agent> loaded = load_agent(folder);
-    if (loaded) binding->permissions = loaded->permissions;
-  }
-  ToolBinder binder;  // the tools of one folder share its data
+  Declared declared = co_await offload(
+      loop_, parts_.blocking_pool,
+      [specs = pinned.tools, folder, permissions = agent_today(row.agent) == nullptr] {
+        return load_declared(specs, folder, permissions);
+      });
+  auto binding = std::make_shared<Binding>(Binding{
+      .digest = row.spec, .folder = folder, .permissions = std::move(declared.permissions)});
+  const Agent* today = agent_today(row.agent);
+  if (today) binding->permissions = today->permissions;
+  auto next = declared.tools.begin();
   for (const ToolSpec& spec : pinned.tools) {
     if (spec.kind != ToolSpec::Kind::native) {
-      binding->tools.push_back(co_await binder.bind(spec, folder));
+      binding->tools.push_back(std::move(*next++));
       continue;
     }
     const Tool* body = nullptr;
