@@ -80,6 +80,17 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+char32_t utf8_code(std::string_view text) {
+  const std::size_t length = utf8_length(text);
+  auto code = static_cast<char32_t>(static_cast<unsigned char>(text[0]));
+  if (length < 2) return code;
+  code &= 0x7fU >> length;
+  for (std::size_t i = 1; i < length; ++i) {
+    code = (code << 6) | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  }
+  return code;
+}
+
 bool valid_utf8(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
@@ -110,22 +121,47 @@ std::string to_utf8(std::string_view bytes) {
   return text;
 }
 
-std::string printable(std::string_view text, std::size_t bytes_max) {
+namespace {
+
+void add_hex(std::string& out, char32_t number, int digits) {
   static constexpr char kHex[] = "0123456789abcdef";
+  while (digits-- > 0) out += kHex[(number >> (4 * digits)) & 15];
+}
+
+// Moves the first character to `out`, as it may be shown; answers its bytes.
+std::size_t show_first(std::string_view text, bool breaks, std::string& out) {
+  const std::size_t length = utf8_length(text);
+  const char32_t code = utf8_code(text);
+  const bool stays = breaks && (code == '\n' || code == '\t');
+  const bool control = length == 0 || code < 0x20 || (code >= 0x7f && code <= 0x9f);
+  const bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+                     code == 0x200e || code == 0x200f || code == 0x61c;
+  if (control && !stays) {
+    out += "\\x";
+    add_hex(out, code, 2);
+  } else if (turns) {
+    out += "\\u";
+    add_hex(out, code, 4);
+  } else {
+    out += text.substr(0, length);
+  }
+  return std::max<std::size_t>(length, 1);
+}
+
+}  // namespace
+
+std::string visible(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) text.remove_prefix(show_first(text, true, out));
+  return out;
+}
+
+std::string printable(std::string_view text, std::size_t bytes_max) {
   std::string line;
   while (!text.empty()) {
     if (line.size() >= bytes_max) return line + "…";
-    const std::size_t length = utf8_length(text);
-    const auto first = static_cast<unsigned char>(text.front());
-    if (length == 0 || first < 0x20 || first == 0x7f) {
-      line += "\\x";
-      line += kHex[first >> 4];
-      line += kHex[first & 15];
-      text.remove_prefix(1);
-    } else {
-      line += text.substr(0, length);
-      text.remove_prefix(length);
-    }
+    text.remove_prefix(show_first(text, false, line));
   }
   return line;
 }

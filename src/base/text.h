@@ -2,7 +2,8 @@
 //
 //   nearest("instuctions", keys)          // "instructions": for "did you mean …?"
 //   utf8_prefix(observation, 2048)        // never cuts a character in two
-//   printable(input, 80)                  // safe to show in a message
+//   visible(answer)                       // safe to show in a terminal
+//   printable(input, 80)                  // … in a message
 #pragma once
 
 #include <cstddef>
@@ -22,11 +23,16 @@ std::optional<std::string> nearest(std::string_view word,
 
 // The bytes of the character at the beginning of `text`: 1 to 4, 0 when it is not valid UTF-8.
 std::size_t utf8_length(std::string_view text);
+// Its code point; of bad bytes, the first one. `text` is not empty.
+char32_t utf8_code(std::string_view text);
 bool valid_utf8(std::string_view text);
 std::string utf8_prefix(std::string_view text, std::size_t bytes_max);
 // What is not valid UTF-8 becomes U+FFFD.
 std::string to_utf8(std::string_view bytes);
-// One line of at most about `bytes_max` bytes: control characters and bad bytes become \xNN.
+// What may be shown anywhere: a terminal obeys control characters, a reader must not. They and bad
+// bytes become \xNN, characters that turn the direction of text \uNNNN; line feeds and tabs stay.
+std::string visible(std::string_view text);
+// The same on one line of at most about `bytes_max` bytes: line feeds and tabs become \xNN too.
 std::string printable(std::string_view text, std::size_t bytes_max);
 
 std::string_view trim(std::string_view text);  // spaces, tabs and line ends at both ends

@@ -74,6 +74,18 @@ TEST(Text, AnyBytesBecomePrintable) {
   EXPECT_EQ(printable("abcdef", 3), "abc…");
 }
 
+TEST(Text, WhatIsShownCannotSpeakToATerminal) {
+  EXPECT_EQ(visible("a\x1b[2Jb"), "a\\x1b[2Jb");
+  EXPECT_EQ(visible("a\r\x07\x7f"), "a\\x0d\\x07\\x7f");
+  EXPECT_EQ(visible("\u009b2J"), "\\x9b2J");  // C1: CSI in one character
+  EXPECT_EQ(visible("\u202egnp.exe"), "\\u202egnp.exe");
+  EXPECT_EQ(visible("\xff\xc3"), "\\xff\\xc3");
+  EXPECT_EQ(visible("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // half a surrogate
+  EXPECT_EQ(visible("Café\n\t→ 东京 🛫"), "Café\n\t→ 东京 🛫");
+  EXPECT_EQ(printable("\u202e\t\u009b", 80), "\\u202e\\x09\\x9b");
+  EXPECT_EQ(visible(visible("\x1b")), "\\x1b");
+}
+
 TEST(Text, Splitting) {
   EXPECT_THAT(split("a,,b", ','), ElementsAre("a", "", "b"));
   EXPECT_THAT(split("", ','), ElementsAre(""));

@@ -1,8 +1,11 @@
 #include <cli/args.h>
 
 #include <base/text.h>
+#include <profile/names.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
@@ -12,10 +15,39 @@ namespace {
 
 using Parser = CLI::App;
 
+constexpr std::size_t kShownBytesMax = 60;  // of what was given, in a message
+constexpr std::int64_t kBudgetStepsMax = 1'000'000'000;
+
+// Rules for what is given: the library asks for "" or what is wrong.
+std::string wrong(std::string_view expected, std::string_view got) {
+  return fmt::format("expected {}, got {}", expected,
+                     got.empty() ? "nothing" : "`" + printable(got, kShownBytesMax) + "`");
+}
+std::string named(const std::string& text) {
+  return trim(text).empty() ? wrong("a name", trim(text)) : "";
+}
+std::string in_words(const std::string& text) {
+  return valid_utf8(text) ? "" : wrong("text in UTF-8", text);
+}
+std::string task(const std::string& text) {
+  if (trim(text).empty()) return wrong("what the agent shall do, in words", "");
+  return in_words(text);
+}
+std::string session(const std::string& text) {
+  return is_session_name(text) ? "" : wrong(kSessionExpected, text);
+}
+std::string steps(const std::string& text) {
+  std::int64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  bool whole = error == std::errc() && end == text.data() + text.size();
+  if (whole && number >= 1 && number <= kBudgetStepsMax) return "";
+  return wrong(fmt::format("a whole number from 1 to {}", kBudgetStepsMax), text);
+}
+
 Parser* add(Parser& root, Args& args, const std::string& name) {
   Parser* command = root.add_subcommand(name);
   command->set_help_flag();  // help_text() is ours
-  command->add_option("--home", args.home)->envname("RAGENT_HOME");
+  command->add_option("--home", args.home)->check(named);
   return command;
 }
 
@@ -26,23 +58,23 @@ void add_following(Parser* command, Args& args) {
 }
 
 void add_starting(Parser& root, Args& args) {
-  add(root, args, "new")->add_option("NAME", args.name)->required();
+  add(root, args, "new")->add_option("NAME", args.name)->required()->check(named);
 
   Parser* check = add(root, args, "check");
-  check->add_option("AGENT", args.agent)->required();
+  check->add_option("AGENT", args.agent)->required()->check(named);
   check->add_flag("--json", args.json);
 
   Parser* run = add(root, args, "run");
-  run->add_option("AGENT", args.agent)->required();
-  run->add_option("TASK", args.task)->required();
-  run->add_option("--session", args.session);
-  run->add_option("--model", args.model)->envname("RAGENT_MODEL");
-  run->add_option("--planner", args.planner);
-  run->add_option("--budget-steps", args.budget_steps)->check(CLI::PositiveNumber);
+  run->add_option("AGENT", args.agent)->required()->check(named);
+  run->add_option("TASK", args.task)->required()->check(task);
+  run->add_option("--session", args.session)->check(session);
+  run->add_option("--model", args.model)->check(named);
+  run->add_option("--planner", args.planner)->check(named);
+  run->add_option("--budget-steps", args.budget_steps)->check(steps);
   add_following(run, args);
 
   Parser* doctor = add(root, args, "doctor");
-  doctor->add_option("AGENT", args.agent);
+  doctor->add_option("AGENT", args.agent)->check(named);
   doctor->add_flag("--json", args.json);
 }
 
@@ -52,34 +84,37 @@ void add_looking(Parser& root, Args& args) {
   runs->add_flag("--json", args.json);
 
   Parser* trace = add(root, args, "trace");
-  trace->add_option("RUN", args.run)->required();
-  CLI::Option* html = trace->add_option("--html", args.html);
+  trace->add_option("RUN", args.run)->required()->check(named);
+  CLI::Option* html = trace->add_option("--html", args.html)->check(named);
   trace->add_flag("--jsonl", args.jsonl)->excludes(html);
 }
 
 void add_deciding(Parser& root, Args& args) {
   Parser* resume = add(root, args, "resume");
-  resume->add_option("RUN", args.run);
+  resume->add_option("RUN", args.run)->check(named);
   add_following(resume, args);
 
   Parser* resolve = add(root, args, "resolve");
-  resolve->add_option("RUN", args.run)->required();
+  resolve->add_option("RUN", args.run)->required()->check(named);
   resolve->add_option("STEP", args.step)->required();
   CLI::Option_group* verdict = resolve->add_option_group("verdict");
-  verdict->add_option_function<std::string>("--happened", [&args](const std::string& result) {
-    args.happened = true;
-    args.result = result;
-  });
+  verdict
+      ->add_option_function<std::string>("--happened",
+                                         [&args](const std::string& result) {
+                                           args.happened = true;
+                                           args.result = result;
+                                         })
+      ->check(in_words);
   verdict->add_flag("--did-not-happen", args.did_not_happen);
   verdict->add_flag("--abandon", args.abandon);
   verdict->require_option(1);
-  resolve->add_option("--who", args.who);
-  resolve->add_option("--evidence", args.evidence);
+  resolve->add_option("--who", args.who)->check(in_words);
+  resolve->add_option("--evidence", args.evidence)->check(in_words);
   resolve->add_flag("--later", args.later);
   add_following(resolve, args);
 
   Parser* asks = add(root, args, "asks");
-  CLI::Option* ask = asks->add_option("ASK", args.ask);
+  CLI::Option* ask = asks->add_option("ASK", args.ask)->check(named);
   CLI::Option* allow = asks->add_flag("--allow", args.allow)->needs(ask);
   CLI::Option* deny = asks->add_flag("--deny", args.deny)->needs(ask)->excludes(allow);
   asks->add_option_function<std::string>("--answer",
@@ -87,16 +122,17 @@ void add_deciding(Parser& root, Args& args) {
                                            args.answers = true;
                                            args.answer = answer;
                                          })
+      ->check(in_words)
       ->needs(ask)
       ->excludes(allow)
       ->excludes(deny);
-  asks->add_option("--who", args.who);
+  asks->add_option("--who", args.who)->check(in_words);
   asks->add_flag("--later", args.later);
   add_following(asks, args);
 
   Parser* cancel = add(root, args, "cancel");
-  cancel->add_option("RUN", args.run)->required();
-  cancel->add_option("--reason", args.reason);
+  cancel->add_option("RUN", args.run)->required()->check(named);
+  cancel->add_option("--reason", args.reason)->check(in_words);
   add_following(cancel, args);
 }
 
@@ -161,6 +197,8 @@ Result<Args> parse_args(const std::vector<std::string>& words) {
                 fmt::format("there is no command `{}`{}\n`ragent help` lists them.", words[0],
                             did_you_mean(words[0], known)));
   }
+  // Not the library's way: there the variable wins, by way of the other commands' options.
+  if (const char* home = std::getenv("RAGENT_HOME"); home && *home) args.home = home;
   Parser root;
   root.set_help_flag();
   add_starting(root, args);

@@ -44,8 +44,40 @@ TEST(ArgsTest, NearMisses) {
 TEST(ArgsTest, WhatIsMissingIsNamed) {
   EXPECT_THAT(error_of({"run"}), HasSubstr("AGENT"));
   EXPECT_THAT(error_of({"run", "travel"}), HasSubstr("TASK"));
-  EXPECT_THAT(error_of({"run", "travel", "t", "--budget-steps", "-1"}), HasSubstr("budget-steps"));
   EXPECT_THAT(error_of({"run", "travel", "t", "extra"}), HasSubstr("does not know `extra`"));
+}
+
+TEST(ArgsTest, WhatIsWrongIsSaidWithWhatWasExpected) {
+  auto run = [](std::vector<std::string> more) {
+    std::vector<std::string> words = {"run", "travel", "t"};
+    words.insert(words.end(), more.begin(), more.end());
+    return error_of(words);
+  };
+  for (std::string steps : {"-1", "0", "x", "1.5", "99999999999999999999"}) {
+    EXPECT_THAT(run({"--budget-steps", steps}),
+                HasSubstr("--budget-steps: expected a whole number from 1 to 1000000000, got `" +
+                          steps + "`\n"));
+  }
+  EXPECT_THAT(error_of({"run", "travel", ""}), HasSubstr("TASK: expected what the agent shall do"));
+  EXPECT_THAT(error_of({"run", "travel", " \n"}), HasSubstr("got nothing"));
+  EXPECT_THAT(error_of({"run", "travel", "a\xff\x1b"}),
+              HasSubstr("TASK: expected text in UTF-8, got `a\\xff\\x1b`"));
+  EXPECT_THAT(error_of({"resume", ""}), HasSubstr("RUN: expected a name, got nothing"));
+  EXPECT_THAT(run({"--home", ""}), HasSubstr("--home: expected a name, got nothing"));
+  EXPECT_THAT(error_of({"cancel", "01", "--reason", "\xff"}), HasSubstr("expected text in UTF-8"));
+}
+
+TEST(ArgsTest, SessionsHaveNamesThatCanStandAnywhere) {
+  for (std::string good :
+       {"a", "9", "chat-2026.11.25", "user:ada@example.org", "01m88tff3g43pey9", "A_b"}) {
+    EXPECT_TRUE(parse_args({"run", "travel", "t", "--session", good})) << good;
+  }
+  for (std::string bad : {"", " ", "a b", "../x", ".a", "a/b", "a\n", "\xff", "é"}) {
+    EXPECT_THAT(error_of({"run", "travel", "t", "--session", bad}),
+                HasSubstr("--session: expected a name of A-Z a-z 0-9 . _ - : @"))
+        << bad;
+  }
+  EXPECT_FALSE(parse_args({"run", "travel", "t", "--session", std::string(65, 'a')}));
 }
 
 TEST(ArgsTest, ResolveTakesOneVerdict) {

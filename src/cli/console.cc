@@ -67,9 +67,9 @@ Console::Console()
       interactive(::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) {}
 
 Exit Console::report(const Error& error) const {
-  std::fprintf(stderr, "%s %s\n", red(err, "error:").c_str(), harmless(error.message).c_str());
+  std::fprintf(stderr, "%s %s\n", red(err, "error:").c_str(), visible(error.message).c_str());
   for (const Error* cause = error.cause.get(); cause; cause = cause->cause.get()) {
-    std::fprintf(stderr, "  because %s\n", harmless(cause->message).c_str());
+    std::fprintf(stderr, "  because %s\n", visible(cause->message).c_str());
   }
   return kExitError;
 }

@@ -85,7 +85,7 @@ class Follower {
           Json::object({{"outcome", to_string(result->outcome)}, {"text", result->text}}));
     }
     if (result.error().kind != ErrorKind::conflict) return leave(console_.report(result.error()));
-    why_ = harmless(result.error().message);
+    why_ = visible(result.error().message);
     look();
   }
 
@@ -131,7 +131,7 @@ class Follower {
     if (!console_.interactive || args_.json) return std::nullopt;
     progress_.print(stdout, text_.break_line());
     std::string mark = yellow(console_.err, "?");
-    std::string question = harmless(ask.question);
+    std::string question = visible(ask.question);
     for (;;) {
       std::optional<std::string> line =
           console_.ask(approval ? fmt::format("  {} {} [y/N] ", mark, question)
@@ -154,7 +154,7 @@ class Follower {
   void park_on_asks(const std::vector<Ask>& asks) {
     std::string how;
     for (const Ask& ask : asks) {
-      how += fmt::format("{}\n  ragent asks {}{} {}\n", harmless(ask.question), ask.id, home(),
+      how += fmt::format("{}\n  ragent asks {}{} {}\n", visible(ask.question), ask.id, home(),
                          ask.schema.is_null() ? "--allow     or --deny" : "--answer JSON");
     }
     if (args_.json) {
@@ -199,7 +199,7 @@ class Follower {
     if (args_.json) {
       print_result("ended", outcome, answer, code);
     } else if (args_.quiet) {
-      print(harmless(answer) + "\n");
+      print(visible(answer) + "\n");
     }
     if (!args_.json) print_end(body, outcome, code);
     leave(code);
@@ -207,7 +207,6 @@ class Follower {
 
   void print_end(const Json& body, const std::string& outcome, Exit code) {
     const Look& look = console_.err;
-    std::string dot = look.unicode ? " · " : " - ";
     std::string word = state_text("ended", outcome);
     if (code != kExitDone) {
       const Json* error = body.find("error");
@@ -217,10 +216,10 @@ class Follower {
     }
     if (args_.quiet) return;
     const Totals& sum = text_.totals();
-    std::string line =
-        fmt::format("{} in {}{}{}{}{}{}ragent trace {}", word, duration(took()), dot,
-                    plural(sum.thinks, "think"), dot, tokens_text(sum.usage), dot, handle_.id());
-    note(fmt::format("\n{}\n", dim(look, line + home())));
+    std::string facts =
+        dotted(look, {word + " in " + duration(took()), plural(sum.thinks, "think"),
+                      tokens_text(sum.usage), "ragent trace " + handle_.id() + home()});
+    note(fmt::format("\n{}\n", dim(look, facts)));
   }
 
   void print_result(std::string_view state, std::string_view outcome, std::string_view answer,
@@ -283,7 +282,7 @@ int carry_on(const std::string& run, const Args& args, const Console& console,
              const std::function<Result<void>(Engine&)>& decide) {
   catch_interrupts();
   Engine engine(engine_options(args));
-  if (Exit code = open_engine(engine, console); code != kExitDone) return code;
+  if (Exit code = open_engine(engine, args, console); code != kExitDone) return code;
   Result<RunHandle> handle = engine.attach(run);
   if (!handle) return console.report(handle.error());
   Result<void> decided = decide ? decide(engine) : Result<void>();
@@ -312,7 +311,7 @@ int carry_on_all(const std::vector<RunRow>& rows, const Args& args, const Consol
                  void (*head)(const RunRow&, const Args&, const Console&)) {
   catch_interrupts();
   Engine engine(engine_options(args));
-  if (Exit code = open_engine(engine, console); code != kExitDone) return code;
+  if (Exit code = open_engine(engine, args, console); code != kExitDone) return code;
   int first = kExitDone;
   for (const RunRow& row : rows) {
     head(row, args, console);

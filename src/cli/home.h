@@ -26,10 +26,12 @@ std::vector<std::string> agent_names();  // in ./agents
 
 // The options of an engine for this home: embedded defaults and scripted models.
 EngineOptions engine_options(const Args& args);
+// Error{not_found} names the near miss and those that there are. `name` may have a version.
+Result<void> check_planner(const EngineOptions& options, const std::string& name);
 // Opens it; kExitDone, or what to leave with after having said why.
-Exit open_engine(Engine& engine, const Console& console);
+Exit open_engine(Engine& engine, const Args& args, const Console& console);
 
-// " --home DIR" for the commands that are shown: they must work as they stand.
+// " --home DIR" for the commands that are shown: they must work as they stand, in a shell too.
 std::string home_option(const Args& args);
 
 // JSON, or bare text as a string.

@@ -80,7 +80,7 @@ std::string step_html(const StepView& step, std::int64_t from, std::int64_t to) 
 
 std::string escape_html(std::string_view text) {
   std::string out;
-  for (char c : harmless(text)) {
+  for (char c : visible(text)) {
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;

@@ -57,8 +57,9 @@ std::string doubts_text(const Look& look, const std::vector<DoubtView>& doubts,
                         std::string_view home) {
   std::string out;
   for (const DoubtView& doubt : doubts) {
-    out += fmt::format("{} {}  {}  {}\n", yellow(look, "?"), doubt.run.uid,
-                       bold(look, one_line(doubt.tool)), arguments_line(doubt.arguments));
+    out += fmt::format("{} {}  {}\n", yellow(look, "?"), doubt.run.uid,
+                       bold(look, one_line(doubt.tool)));
+    out += wrapped(look, "    ", arguments_line(doubt.arguments));
     out += "    Nobody knows whether this call happened. Look, then say one of\n";
     std::string begin = fmt::format("    ragent resolve {} {}{} ", doubt.run.uid, doubt.step, home);
     out += begin + "--happened '{\"…\": …}'\n";
@@ -71,16 +72,21 @@ std::string doubts_text(const Look& look, const std::vector<DoubtView>& doubts,
 std::string asks_text(const Look& look, const std::vector<AskView>& asks, std::string_view home) {
   std::string out;
   for (const AskView& view : asks) {
-    out += fmt::format("{} {}  {}\n", yellow(look, "?"), bold(look, one_line(view.ask.question)),
-                       dim(look, one_line(view.run.agent)));
+    std::string agent = one_line(view.run.agent);
+    Look beside = look;  // of the agent's name
+    beside.width -= std::min(look.width, 2 + width_of(agent));
+    std::string question = wrapped(beside, "  ", view.ask.question);
+    if (question.size() < 3) question = "  \n";
+    question = question.substr(2, question.size() - 3);
+    out += fmt::format("{} {}  {}\n", yellow(look, "?"), bold(look, question), dim(look, agent));
     if (!view.tool.empty()) {
-      out += fmt::format("    {}  {}\n", one_line(view.tool), arguments_line(view.arguments));
+      out += wrapped(look, "    ", view.tool + " " + arguments_line(view.arguments));
     }
     if (view.ask.schema.is_null()) {
       out += fmt::format("    ragent asks {}{} --allow     or --deny\n", view.ask.id, home);
     } else {
       out += fmt::format("    ragent asks {}{} --answer JSON\n", view.ask.id, home);
-      out += dim(look, fmt::format("    as {}", one_line(view.ask.schema.dump()))) + "\n";
+      out += dim(look, wrapped(look, "    ", "as " + view.ask.schema.dump()));
     }
   }
   return out;

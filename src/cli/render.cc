@@ -185,7 +185,7 @@ std::string RunText::on(const Event& event) {
 std::string RunText::delta(const Event& event) {
   // Branches think side by side: only the trunk streams.
   if (event.path != "0" || event.record != "text" || !event.body.string()) return "";
-  std::string text = harmless(*event.body.string());
+  std::string text = visible(*event.body.string());
   if (text.empty()) return "";
   std::string before;
   if (!std::exchange(replying_, true)) {
@@ -237,7 +237,7 @@ std::string RunText::ask_ended(const Event& event) {
 }
 
 std::string RunText::ended(const Event& event) {
-  std::string answer = harmless(event.body.text("text"));
+  std::string answer = visible(event.body.text("text"));
   std::string out = break_line();
   if (!answer.empty() && streamed_ == answer) return out;
   if (!answer.empty()) out += paragraph() + answer + (answer.ends_with('\n') ? "" : "\n");

@@ -171,14 +171,22 @@ TEST(TraceTest, AWaterfall) {
             "\n"
             "  Find <b>flights</b>\n"
             "\n"
-            "  0:1        think → flights            ████████████████           2.0 s"
+            "  0:1        think → flights            █████      2.0 s"
             "  30 tokens evaluated, 790 reused\n"
-            "  0:2.0      flights to Porto  (1 row)                  ▏          40 ms\n"
-            "  0:3        fork 1 branches                            ▏           0 ms\n"
-            "    0.3.0:0  value note hi                                  ▏       0 ms\n"
-            "  final      answered                                          ▏    0 ms\n"
+            "  0:2.0      flights to Porto  (1 row)       ▏     40 ms\n"
+            "  0:3        fork 1 branches                 ▏      0 ms\n"
+            "    0.3.0:0  value note hi                    ▏     0 ms\n"
+            "  final      answered                          ▏    0 ms\n"
             "\n"
             "  F1 & more\n");
+}
+
+TEST(TraceTest, LinesFit) {
+  for (std::size_t width : {60U, 80U, 100U, 140U}) {
+    std::string text = trace_text({.width = width}, sample());
+    for (std::string_view line : split(text, '\n')) EXPECT_LE(width_of(line), width) << text;
+  }
+  EXPECT_THAT(trace_text({.width = 140}, sample()), HasSubstr("████████████████   "));
 }
 
 TEST(TraceTest, HtmlIsWholeAndHarmless) {
@@ -207,7 +215,7 @@ TEST(ListingTest, RunsAsksAndDoubts) {
               .arguments = json(R"({"flight":"F1"})")};
   EXPECT_EQ(asks_text(kPlain, {ask}, " --home h"),
             "? Book F1?  travel\n"
-            "    book  flight F1\n"
+            "    book flight F1\n"
             "    ragent asks 01jd/0:3.0 --home h --allow     or --deny\n");
   DoubtView doubt{.run = row, .step = "0:3.0", .tool = "book"};
   EXPECT_THAT(doubts_text(kPlain, {doubt}, ""),

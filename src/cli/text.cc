@@ -15,38 +15,9 @@ std::string paint(const Look& look, std::string_view code, std::string_view text
   return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
 }
 
-struct Glyph {
-  char32_t code = 0;
-  std::size_t bytes = 1;
-  bool valid = true;
-};
-
-// The first character of a text that is not empty; a byte that is not UTF-8 is one bad glyph.
-Glyph first_glyph(std::string_view text) {
-  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1, true};
-  std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return {lead, 1, false};
-  char32_t code = lead & (0x7fu >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {lead, 1, false};
-    code = (code << 6) | (byte(i) & 0x3fu);
-  }
-  static constexpr std::array<char32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
-  bool surrogate = code >= 0xd800 && code <= 0xdfff;
-  if (code < kSmallest[size] || code > 0x10ffff || surrogate) return {lead, 1, false};
-  return {code, size, true};
-}
-
-// Control characters, and those that turn the direction of what follows.
-bool harmful(char32_t code) {
-  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0x202a && code <= 0x202e) ||
-         (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
-}
-
 // Enough of Unicode's East Asian Width for tables to line up.
-std::size_t columns(char32_t code) {
+std::size_t columns(std::string_view character) {
+  char32_t code = utf8_code(character);
   if ((code >= 0x300 && code <= 0x36f) || code == 0x200b || code == 0x200d ||
       (code >= 0xfe00 && code <= 0xfe0f)) {
     return 0;
@@ -56,6 +27,10 @@ std::size_t columns(char32_t code) {
               (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
               (code >= 0x1f300 && code <= 0x1faff) || (code >= 0x20000 && code <= 0x3fffd);
   return wide ? 2 : 1;
+}
+
+std::string_view first_character(std::string_view text) {
+  return text.substr(0, std::max<std::size_t>(utf8_length(text), 1));
 }
 
 // Bytes of a colour sequence at the beginning of `text`, or 0.
@@ -101,18 +76,6 @@ std::string red(const Look& look, std::string_view text) { return paint(look, "3
 std::string green(const Look& look, std::string_view text) { return paint(look, "32", text); }
 std::string yellow(const Look& look, std::string_view text) { return paint(look, "33", text); }
 
-std::string harmless(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    Glyph glyph = first_glyph(text);
-    bool kept = glyph.valid && (glyph.code == '\n' || glyph.code == '\t' || !harmful(glyph.code));
-    out += kept ? text.substr(0, glyph.bytes) : std::string_view("\ufffd");
-    text.remove_prefix(glyph.bytes);
-  }
-  return out;
-}
-
 std::string one_line(std::string_view text) {
   std::string out;
   bool space = false;
@@ -125,7 +88,7 @@ std::string one_line(std::string_view text) {
     space = false;
     out += c;
   }
-  return harmless(out);
+  return visible(out);
 }
 
 std::size_t width_of(std::string_view text) {
@@ -135,9 +98,9 @@ std::size_t width_of(std::string_view text) {
       text.remove_prefix(escape);
       continue;
     }
-    Glyph glyph = first_glyph(text);
-    width += glyph.valid ? columns(glyph.code) : 1;
-    text.remove_prefix(glyph.bytes);
+    std::string_view character = first_character(text);
+    width += columns(character);
+    text.remove_prefix(character.size());
   }
   return width;
 }
@@ -150,11 +113,11 @@ std::string fit(const Look& look, std::string_view text, std::size_t width) {
   std::string out;
   std::size_t used = 0;
   while (!text.empty()) {
-    Glyph glyph = first_glyph(text);
-    used += glyph.valid ? columns(glyph.code) : 1;
+    std::string_view character = first_character(text);
+    used += columns(character);
     if (used > room) break;
-    out += text.substr(0, glyph.bytes);
-    text.remove_prefix(glyph.bytes);
+    out += character;
+    text.remove_prefix(character.size());
   }
   while (out.ends_with(' ')) out.pop_back();
   return out + std::string(dots);
@@ -174,6 +137,37 @@ std::string repeat(std::string_view text, std::size_t count) {
   std::string out;
   for (std::size_t i = 0; i < count; ++i) out += text;
   return out;
+}
+
+std::string dotted(const Look& look, const std::vector<std::string>& facts) {
+  std::string_view dot = look.unicode ? " · " : " - ";
+  std::string out;
+  std::size_t used = 0;
+  for (const std::string& fact : facts) {
+    std::string text = one_line(fact);
+    if (text.empty()) continue;
+    std::size_t width = width_of(text);
+    bool fits = !out.empty() && used + width_of(dot) + width <= look.width;
+    if (!out.empty()) out += fits ? dot : "\n";
+    out += text;
+    used = fits ? used + width_of(dot) + width : width;
+  }
+  return out;
+}
+
+std::string wrapped(const Look& look, std::string_view indent, std::string_view text) {
+  std::size_t room = look.width - std::min(look.width, width_of(indent));
+  std::string lines;
+  std::size_t used = 0;
+  for (std::string_view word : words(text)) {
+    std::string shown = visible(word);
+    std::size_t width = width_of(shown);
+    bool fits = used > 0 && used + 1 + width <= room;
+    if (used > 0) lines += fits ? ' ' : '\n';
+    lines += shown;
+    used = fits ? used + 1 + width : width;
+  }
+  return indented(indent, lines);
 }
 
 std::string indented(std::string_view indent, std::string_view text) {

@@ -1,13 +1,14 @@
-// Text for terminals: colours, widths, tables, durations, and making foreign text harmless.
+// Text for terminals: colours, widths, tables, durations.
 //
 //   Look look{.color = true, .width = 80};
 //   out += bold(look, "travel") + "  " + dim(look, duration(2100));
 //   out += table(look, "  ", {"id", "price"}, {{"F1", "64"}});
 //
-// Pure functions; any thread. Whatever comes from a model, a tool or a file goes through
-// `harmless` first: a terminal obeys escape sequences, a reader must not.
+// Pure functions; any thread. Whatever comes from a model, a tool, a file or the command line goes
+// through `visible` (base/text.h) or `one_line` first.
 #pragma once
 
+#include <base/text.h>
 #include <ragent/json.h>
 
 #include <cstdint>
@@ -31,9 +32,7 @@ std::string red(const Look& look, std::string_view text);
 std::string green(const Look& look, std::string_view text);
 std::string yellow(const Look& look, std::string_view text);
 
-// Valid UTF-8 without control characters, but for line feeds and tabs.
-std::string harmless(std::string_view text);
-// The same on one line: white space becomes single spaces.
+// As `visible`, on one line: white space becomes single spaces.
 std::string one_line(std::string_view text);
 // Columns on a terminal; colour sequences count nothing, wide characters two.
 std::size_t width_of(std::string_view text);
@@ -42,6 +41,11 @@ std::string fit(const Look& look, std::string_view text, std::size_t width);
 std::string pad(std::string_view text, std::size_t width);       // spaces after
 std::string pad_left(std::string_view text, std::size_t width);  // spaces before
 std::string repeat(std::string_view text, std::size_t count);
+// Facts on one line with dots between them, each made visible; a fact that has no room left begins
+// the next line.
+std::string dotted(const Look& look, const std::vector<std::string>& facts);
+// Visible words in lines that fit, also with their indent; what is too long for one is not cut.
+std::string wrapped(const Look& look, std::string_view indent, std::string_view text);
 // Every line begins with `indent`.
 std::string indented(std::string_view indent, std::string_view text);
 

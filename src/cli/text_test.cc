@@ -7,18 +7,19 @@ namespace {
 
 const Look kPlain{.width = 80};
 
-TEST(TextTest, ForeignTextCannotSpeakToTheTerminal) {
-  EXPECT_EQ(harmless("a\x1b[2Jb"), "a\ufffd[2Jb");
-  EXPECT_EQ(harmless("a\r\x07\x7f"), "a\ufffd\ufffd\ufffd");
-  EXPECT_EQ(harmless("a\xc2\x9b"
-                     "2J"),
-            "a\ufffd"
-            "2J");  // C1 control: CSI in one character
-  EXPECT_EQ(harmless("\u202egnp.exe"), "\ufffdgnp.exe");
-  EXPECT_EQ(harmless("\xff\xc3"), "\ufffd\ufffd");
-  EXPECT_EQ(harmless("\xed\xa0\x80"), "\ufffd\ufffd\ufffd");  // half a surrogate
-  EXPECT_EQ(harmless("Café\n\t→ 东京"), "Café\n\t→ 东京");
+TEST(TextTest, OneLineIsVisibleAndHasSingleSpaces) {
   EXPECT_EQ(one_line("  a\n\n b\t"), "a b");
+  EXPECT_EQ(one_line("a\x1b[2J\n\u202eb"), "a\\x1b[2J \\u202eb");
+}
+
+TEST(TextTest, FactsAndWordsStayWithinTheWidth) {
+  Look look{.width = 20};
+  EXPECT_EQ(dotted(look, {"answered", "", "3 thinks", "a fact that is too long", "x"}),
+            "answered · 3 thinks\na fact that is too long\nx");
+  EXPECT_EQ(dotted({.unicode = false}, {"a\x1b", "b"}), "a\\x1b - b");
+  EXPECT_EQ(wrapped(look, "    ", "Book a flight to\nPorto\x07?"),
+            "    Book a flight to\n    Porto\\x07?\n");
+  EXPECT_EQ(wrapped(look, "  ", ""), "");
 }
 
 TEST(TextTest, WidthsCountColumns) {

@@ -8,6 +8,9 @@ namespace ragent::cli {
 namespace {
 
 constexpr std::size_t kBarColumns = 24;
+constexpr std::size_t kBarColumnsNarrow = 8;  // where the text would get too little
+constexpr std::size_t kTextColumns = 30;
+constexpr std::size_t kTextColumnsMin = 8;
 constexpr std::size_t kTimeColumns = 8;
 
 const Json& member(const Json& json, std::string_view key) {
@@ -88,19 +91,19 @@ std::string detail(const Look& look, const StepView& step) {
 }
 
 // One bar of the waterfall: where in the run's time this step was, in eighths of a column.
-std::string bar(const Look& look, std::int64_t begin, std::int64_t end, std::int64_t from,
-                std::int64_t to) {
+std::string bar(const Look& look, std::size_t columns, std::int64_t begin, std::int64_t end,
+                std::int64_t from, std::int64_t to) {
   double scale =
-      static_cast<double>(kBarColumns) / static_cast<double>(std::max<std::int64_t>(to - from, 1));
+      static_cast<double>(columns) / static_cast<double>(std::max<std::int64_t>(to - from, 1));
   auto at = [&](std::int64_t when) {
     double place = static_cast<double>(std::clamp(when, from, to) - from) * scale;
-    return std::min(static_cast<std::size_t>(place), kBarColumns);
+    return std::min(static_cast<std::size_t>(place), columns);
   };
-  std::size_t first = std::min(at(begin), kBarColumns - 1);
+  std::size_t first = std::min(at(begin), columns - 1);
   std::size_t length = std::max<std::size_t>(at(end) > first ? at(end) - first : 0, 1);
-  bool blink = end - begin < (to - from) / static_cast<std::int64_t>(kBarColumns * 2);
+  bool blink = end - begin < (to - from) / static_cast<std::int64_t>(columns * 2);
   std::string_view full = look.unicode ? (blink ? "▏" : "█") : (blink ? "|" : "#");
-  return pad(std::string(first, ' ') + repeat(full, length), kBarColumns);
+  return pad(std::string(first, ' ') + repeat(full, length), columns);
 }
 
 std::string cost(const Look& look, const StepView& step) {
@@ -130,16 +133,15 @@ std::vector<Row> rows_of(const Look& look, const std::vector<StepView>& all) {
 
 std::string head_text(const Look& look, const RunView& view) {
   const RunRow& row = view.row;
-  std::string dot = look.unicode ? " · " : " - ";
   Totals sum = totals(view);
-  std::string out = bold(look, one_line(row.agent)) + dot + state_text(row.state, row.outcome);
-  if (row.ended_at > 0) out += dot + duration(row.ended_at - row.started_at);
-  out += dot + plural(sum.thinks, "think") + dot + plural(sum.calls, "call") + dot +
-         tokens_text(sum.usage) + "\n";
-  out += dim(look,
-             fmt::format("run {}{}session {}{}{}", row.uid, dot, row.session, dot, row.planner)) +
-         "\n";
-  return out;
+  std::string took = row.ended_at > 0 ? duration(row.ended_at - row.started_at) : "";
+  std::string name = one_line(row.agent);
+  std::string out =
+      dotted(look, {name, state_text(row.state, row.outcome), took, plural(sum.thinks, "think"),
+                    plural(sum.calls, "call"), tokens_text(sum.usage)});
+  out.replace(0, name.size(), bold(look, name));
+  std::string ids = dotted(look, {"run " + row.uid, "session " + row.session, row.planner});
+  return out + "\n" + dim(look, ids) + "\n";
 }
 
 }  // namespace
@@ -159,9 +161,9 @@ std::string task_text(const RunView& view) {
     Result<Json> body = parse_json(record.body);
     const Json* input = body ? body->find("input") : nullptr;
     Result<Message> message = input ? message_from_json(*input) : Message{};
-    if (message && !message->text().empty()) return harmless(message->text());
+    if (message && !message->text().empty()) return visible(message->text());
   }
-  return harmless(view.row.task);
+  return visible(view.row.task);
 }
 
 std::string ending_text(const RunView& view) {
@@ -170,7 +172,7 @@ std::string ending_text(const RunView& view) {
     Result<Json> body = parse_json(record->body);
     if (!body) return "";
     const Json* error = body->find("error");
-    return harmless(error ? error->text("message", body->text("text")) : body->text("text"));
+    return visible(error ? error->text("message", body->text("text")) : body->text("text"));
   }
   return "";
 }
@@ -182,15 +184,24 @@ std::string trace_text(const Look& look, const RunView& view) {
   std::int64_t to = from + 1;
   std::size_t name_width = 0;
   std::size_t text_width = 0;
+  std::size_t cost_width = 0;
   for (const StepView& step : all) from = std::min(from, step.began_at);
   for (const Row& row : rows) {
     to = std::max({to, row.step->ended_at, row.step->began_at});
     name_width = std::max(name_width, width_of(row.name));
     text_width = std::max(text_width, width_of(row.text));
+    cost_width = std::max(cost_width, width_of(cost(look, *row.step)));
   }
-  std::size_t fixed = 2 + name_width + 2 + 2 + kBarColumns + kTimeColumns;
-  std::size_t room = look.width > fixed + 20 ? look.width - fixed : 20;
-  text_width = std::min(text_width, room);
+  // The bar gives way first, then the text; what a thought cost goes where there is no room at all.
+  std::size_t fixed = 2 + name_width + 2 + 2 + kTimeColumns;
+  auto room = [&](std::size_t taken) { return look.width > taken ? look.width - taken : 0; };
+  std::size_t columns = kBarColumns;
+  if (room(fixed + cost_width + columns) < std::min(text_width, kTextColumns)) {
+    columns = kBarColumnsNarrow;
+  }
+  bool costs = room(fixed + cost_width + columns) >= kTextColumnsMin;
+  if (!costs) cost_width = 0;
+  text_width = std::min(text_width, std::max(room(fixed + cost_width + columns), kTextColumnsMin));
 
   std::string out = head_text(look, view);
   out += "\n" + indented("  ", task_text(view)) + "\n";
@@ -199,9 +210,9 @@ std::string trace_text(const Look& look, const RunView& view) {
     std::string text = pad(fit(look, row.text, text_width), text_width);
     std::string line = fmt::format("  {}  {}  {}{}", dim(look, pad(row.name, name_width)),
                                    row.step->cancelled ? dim(look, text) : text,
-                                   bar(look, row.step->began_at, end, from, to),
+                                   bar(look, columns, row.step->began_at, end, from, to),
                                    pad_left(duration(end - row.step->began_at), kTimeColumns));
-    out += line + cost(look, *row.step) + "\n";
+    out += line + (costs ? cost(look, *row.step) : "") + "\n";
   }
   if (std::string ending = ending_text(view); !ending.empty()) {
     out += "\n" + indented("  ", ending);

@@ -226,8 +226,22 @@ class Running(Case):
 
     def test_a_model_cannot_speak_to_the_terminal(self):
         out, _ = self.ragent("run", "desk", "escape")
-        self.assertNotIn("\x1b", out)
-        self.assertIn("before", out)
+        self.assertEqual(out, "before \\x1b[2J after\n")
+        run = self.the_run()["run"]
+        self.assertIn("before \\x1b[2J after", self.ragent("trace", run)[0])
+        self.ragent("trace", run, "--html", "trace.html")
+        page = (self.folder / "trace.html").read_text()
+        self.assertIn("before \\x1b[2J after", page)
+        self.assertNotIn("\x1b", page)
+        self.assertIn("`\\xff\\x1b[2J`", self.ragent("run", b"\xff\x1b[2J", "hello", code=1)[1])
+
+    def test_lines_fit(self):
+        home = "h" * 40
+        _, err = self.ragent("run", "desk", "hello", "--home", home)
+        (run,) = self.lines("runs", "--json", "--home", home)
+        self.assertIn(f"\nragent trace {run['run']} --home {home}\n", err)
+        for line in (err + self.ragent("trace", run["run"], "--home", home)[0]).splitlines():
+            self.assertLessEqual(len(line), 100, line)
 
     def test_outcomes_have_their_exit_codes(self):
         self.ragent("run", "desk", "fail", code=10)
@@ -238,6 +252,46 @@ class Running(Case):
         first = self.lines("run", "desk", "hello", "--json")[-1]["session"]
         second = self.lines("run", "desk", "hello", "--json", "--session", first)[-1]
         self.assertEqual(second["session"], first)
+
+    def error(self, *words, code):
+        """What is said on stderr, and that nothing was recorded."""
+        _, err = self.ragent("run", "desk", *words, code=code)
+        self.assertEqual(err.count("error:"), 1, err)
+        self.assertEqual(self.lines("runs", "--json"), [])
+        return err
+
+    def test_wrong_values_are_one_error_and_no_run(self):
+        self.assertIn("--budget-steps: expected a whole number from 1 to 1000000000, got `-1`",
+                      self.error("hello", "--budget-steps", "-1", code=2))
+        self.assertIn("expected what the agent shall do", self.error(" ", code=2))
+        self.assertIn(r"expected text in UTF-8, got `a\xff`", self.error(b"a\xff", code=2))
+        self.assertIn("--session: expected a name of", self.error("hi", "--session", "../x", code=2))
+        err = self.error("hello", "--planner", "raect", code=1)
+        self.assertIn("there is no planner `raect`; did you mean `react`? (there are direct, react)",
+                      err)
+        self.assertIn("there is no planner `react@9`; did you mean `react@1`?",
+                      self.error("hello", "--planner", "react@9", code=1))
+        self.assertIn('script.jsonl: expected the weights of a language model, a file that begins '
+                      'with GGUF; it begins with "{"mo"',
+                      self.error("hello", "--model", "script.jsonl", code=1))
+
+    def test_a_home_that_is_a_file(self):
+        (self.folder / "file").write_text("")
+        for words in (["run", "desk", "hello"], ["runs"], ["trace", "01"], ["asks"], ["resume"]):
+            _, err = self.ragent(*words, "--home", "file", code=1)
+            self.assertIn("the home file is a file, expected a folder", err)
+
+    def test_a_home_that_was_named_counts_more_than_the_variable(self):
+        self.environment["RAGENT_HOME"] = "other"
+        self.ragent("run", "desk", "hello", "--home", ".ragent")
+        self.assertFalse((self.folder / "other").exists())
+
+    def test_the_variable_names_the_model_where_no_option_does(self):
+        del self.environment["RAGENT_MODEL"]
+        self.ragent("run", "desk", "hello", "--model", "scripted:script.jsonl")
+        self.environment["RAGENT_MODEL"] = "scripted:none.jsonl"
+        self.assertIn("none.jsonl", self.ragent("run", "desk", "hello", code=1)[1])
+        self.ragent("run", "desk", "hello", "--model", "scripted:script.jsonl")
 
     def test_a_home_that_cannot_be(self):
         (self.folder / "file").write_text("")

@@ -20,7 +20,7 @@ int cancel_command(const Args& args, const Console& console) {
   // Cancelled before anything else of it goes on; often it has ended when this returns.
   catch_interrupts();
   Engine engine(engine_options(args));
-  if (Exit code = open_engine(engine, console); code != kExitDone) return code;
+  if (Exit code = open_engine(engine, args, console); code != kExitDone) return code;
   Result<void> done = engine.cancel(row->uid, reason);
   if (!done) return console.report(done.error());
   Result<RunHandle> handle = engine.attach(row->uid);

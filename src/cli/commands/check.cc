@@ -38,21 +38,6 @@ std::string care_text(const Agent& agent, const ToolSpec& tool) {
   return one_line(join(out, "; "));
 }
 
-// A planner that is not there would only be missed at the first run.
-Result<void> check_planner(const Args& args, const Agent& agent) {
-  EngineOptions options = engine_options(args);
-  std::string name = agent.planner.substr(0, agent.planner.find('@'));
-  std::vector<std::string> known;
-  for (const Planner& planner : options.planners) {
-    if (planner.name == name) return {};
-    known.push_back(planner.name);
-  }
-  std::optional<std::string> near = nearest(name, known);
-  return fail(ErrorKind::not_found, fmt::format("planner: there is no planner `{}`{}", name,
-                                                near ? fmt::format("; did you mean `{}`?", *near)
-                                                     : "; there are " + join(known, ", ")));
-}
-
 void print_summary(const Agent& agent, const Look& look) {
   const Profile& profile = agent.profile;
   print(bold(look, one_line(profile.name)));
@@ -85,8 +70,9 @@ int check_command(const Args& args, const Console& console) {
   if (!path) return console.report(path.error());
   Result<Agent> agent = load_agent(*path);
   if (!agent) return console.report(agent.error());
-  if (Result<void> planner = check_planner(args, *agent); !planner) {
-    return console.report(planner.error());
+  // One that is not there would only be missed at the first run.
+  if (Result<void> planner = check_planner(engine_options(args), agent->planner); !planner) {
+    return console.report(within("planner", std::move(planner.error())));
   }
   if (args.json) {
     print(fmt::format("{}\n", to_json(spec(*agent)).dump()));

@@ -70,8 +70,9 @@ fs::path standing_folder(const std::string& home) {
 void look_at_home(const std::string& home, std::vector<Finding>& out) {
   fs::path folder = standing_folder(home);
   bool writable = fs::is_directory(folder) && ::access(folder.c_str(), W_OK | X_OK) == 0;
-  out.push_back(writable ? Finding{State::good, "home", home}
-                         : Finding{State::bad, "home", fmt::format("{} cannot be written", home),
+  out.push_back(writable ? Finding{State::good, "home", one_line(home)}
+                         : Finding{State::bad, "home",
+                                   fmt::format("{} cannot be written", one_line(home)),
                                    "make it writable, or name another with --home"});
   if (!writable) return;
   std::error_code error;

@@ -17,10 +17,9 @@ bool interrupted(const RunRow& row) {
 
 void print_head(const RunRow& row, const Args& args, const Console& console) {
   if (args.json || args.quiet) return;
-  std::string dot = console.err.unicode ? " · " : " - ";
-  std::string head =
-      one_line(fmt::format("{}{}run {}{}{}", row.agent, dot, row.uid, dot, row.task));
-  note(fmt::format("{}\n\n", dim(console.err, fit(console.err, head, console.err.width))));
+  std::string task = fit(console.err, one_line(row.task), console.err.width);
+  std::string head = dotted(console.err, {row.agent, "run " + row.uid, task});
+  note(fmt::format("{}\n\n", dim(console.err, head)));
 }
 
 int resume_one(const RunRow& row, const Args& args, const Console& console) {

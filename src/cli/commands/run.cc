@@ -15,9 +15,16 @@ int run_command(const Args& args, const Console& console) {
 
   catch_interrupts();
   EngineOptions options = engine_options(args);
+  const std::string& planner = args.planner.empty() ? agent->planner : args.planner;
+  if (Result<void> known = check_planner(options, planner); !known) {
+    return console.report(known.error());
+  }
+  std::string model = !args.model.empty()      ? args.model
+                      : !options.model.empty() ? options.model
+                                               : agent->model;
   options.agents.push_back(*agent);
   Engine engine(std::move(options));
-  if (Exit code = open_engine(engine, console); code != kExitDone) return code;
+  if (Exit code = open_engine(engine, args, console); code != kExitDone) return code;
 
   RunOptions run{.session = args.session, .model = args.model, .planner = args.planner};
   if (args.budget_steps > 0) {
@@ -27,9 +34,7 @@ int run_command(const Args& args, const Console& console) {
   Result<RunHandle> handle = engine.start(*agent, args.task, std::move(run));
   if (!handle) return console.report(handle.error());
   if (!args.json && !args.quiet) {
-    std::string dot = console.err.unicode ? " · " : " - ";
-    const std::string& model = args.model.empty() ? agent->model : args.model;
-    std::string head = one_line(agent->profile.name + dot + model + dot + "run " + handle->id());
+    std::string head = dotted(console.err, {agent->profile.name, model, "run " + handle->id()});
     note(fmt::format("{}\n\n", dim(console.err, head)));
   }
   return follow(engine, *handle, args, console);

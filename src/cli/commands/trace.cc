@@ -26,7 +26,7 @@ int trace_command(const Args& args, const Console& console) {
   }
   Result<void> written = write_file_atomic(args.html, trace_html(*view));
   if (!written) return console.report(written.error());
-  print(args.html + "\n");
+  print(one_line(args.html) + "\n");
   return kExitDone;
 }
 

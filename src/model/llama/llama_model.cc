@@ -1,6 +1,8 @@
 #include <model/llama/llama_model.h>
 
 #include <base/deadline.h>
+#include <base/file.h>
+#include <base/text.h>
 #include <model/llama/session.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
@@ -55,7 +58,7 @@ Result<std::string> file_of(const LlamaOptions& options) {
               "`scripts/setup --models " + name.substr(name.find('/') + 1) + "` (" +
               std::string(known->size) + ")";
   } else {
-    message = "no local model \"" + options.model +
+    message = "there is no model and no file \"" + options.model +
               "\": expected local/default, local/small, local/tiny or the path of a GGUF file";
   }
   for (const Known& other : kKnown) {
@@ -63,6 +66,21 @@ Result<std::string> file_of(const LlamaOptions& options) {
     message += "; present: --model " + std::string(other.name);
   }
   return fail(ErrorKind::not_found, message);
+}
+
+// The whole is read when the first reply is asked for; what is no model at all is told at once.
+Result<void> check_weights(const std::string& path) {
+  constexpr std::string_view kMagic = "GGUF";
+  std::string begin(kMagic.size(), '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(system_error("open", path, errno));
+  file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  begin.resize(static_cast<std::size_t>(file.gcount()));
+  if (begin == kMagic) return {};
+  return fail(
+      ErrorKind::invalid,
+      path + ": expected the weights of a language model, a file that begins with GGUF; " +
+          (begin.empty() ? "it is empty" : "it begins with \"" + printable(begin, 16) + "\""));
 }
 
 std::uint32_t threads_of(const LlamaOptions& options) {
@@ -221,12 +239,17 @@ std::string local_model_name(std::string_view name) {
     std::string_view shortened = known.name.substr(known.name.find('/') + 1);
     if (name == known.name || name == shortened) return std::string(known.name);
   }
-  return name.ends_with(".gguf") ? std::string(name) : std::string();
+  std::error_code ignored;
+  bool file = name.ends_with(".gguf") || fs::is_regular_file(name, ignored);
+  return file ? std::string(name) : std::string();
 }
 
 Result<std::unique_ptr<Model>> open_llama_model(Loop& loop, LlamaOptions options) {
   Result<std::string> file = file_of(options);
   if (!file) return fail(std::move(file.error()));
+  if (Result<void> weights = check_weights(*file); !weights) {
+    return fail(std::move(weights.error()));
+  }
   LlamaContext::Options opened{.path = std::move(*file),
                                .threads = threads_of(options),
                                .context_tokens = options.context_tokens};

@@ -20,7 +20,7 @@ struct LlamaOptions {
   std::uint32_t context_tokens = limits::kContextTokensDefault;
 };
 
-// "default", "small" and "tiny" become "local/default", …; those and paths of GGUF files stay as
+// "default", "small" and "tiny" become "local/default", …; those and paths of files stay as
 // they are; empty: a name this model does not know.
 std::string local_model_name(std::string_view name);
 

@@ -224,14 +224,28 @@ TEST(LlamaNames, MissingFilesAreNamedWithWhatToDo) {
   EXPECT_EQ(missing.kind, ErrorKind::not_found);
   EXPECT_THAT(missing.message, testing::HasSubstr("`scripts/setup --models small` (0.5 GB)"));
   EXPECT_THAT(missing.message, testing::HasSubstr("present: --model local/tiny"));
-  EXPECT_THAT(error("gpt").message, testing::HasSubstr("no local model \"gpt\""));
+  EXPECT_THAT(error("gpt").message, testing::HasSubstr("there is no model and no file \"gpt\""));
   EXPECT_THAT(error("no/such.gguf").message, testing::HasSubstr("no/such.gguf"));
 }
 
-TEST(LlamaNames, AFileThatIsNoModelIsAnErrorOfTheFirstReply) {
+TEST(LlamaNames, AFileThatIsNoModelIsToldWhenItIsOpened) {
+  Folder models;
+  std::string path = models.path() + "/notes.txt";
+  std::ofstream(path) << "{\"answer\"\x1b";
+  EXPECT_EQ(local_model_name(path), path);  // a file, whatever its name
+  std::unique_ptr<Loop> loop = make_loop();
+  Result<std::unique_ptr<Model>> model = open_llama_model(*loop, {.model = path});
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().kind, ErrorKind::invalid);
+  EXPECT_THAT(model.error().message,
+              testing::HasSubstr("notes.txt: expected the weights of a language model, a file that "
+                                 "begins with GGUF; it begins with \"{\"an\""));
+}
+
+TEST(LlamaNames, ABrokenModelIsAnErrorOfTheFirstReply) {
   Folder models;
   std::string path = models.path() + "/broken.gguf";
-  std::ofstream(path) << "this is not GGUF";
+  std::ofstream(path) << "GGUF, and then nothing of it";
   std::unique_ptr<Loop> loop = make_loop();
   Result<std::unique_ptr<Model>> model = open_llama_model(*loop, {.model = path});
   ASSERT_TRUE(model) << model.error().message;
