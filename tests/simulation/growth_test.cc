@@ -2,6 +2,7 @@
 #include <model/scripted.h>
 #include <runtime/world.h>
 #include <simulation/harness.h>
+#include <store/test_home.h>
 
 #include <gtest/gtest.h>
 
@@ -28,18 +29,18 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-// One run of kSteps thoughts, each with one call; answers the processor time at each thought.
-std::vector<double> run_long(std::shared_ptr<MemoryDisk> disk) {
+// One run of kSteps thoughts, each with one call; answers what `measure` says at each thought.
+std::vector<double> run_long(std::unique_ptr<Store> store, const std::function<double()>& measure) {
   auto outside = std::make_shared<Outside>(1, Outside::Kind::steady);
   std::vector<double> at;
   EngineOptions options;
   options.threads = 0;
-  options.store = make_memory_store(std::move(disk));
+  options.store = std::move(store);
   options.world = simulated_world(outside, 1, 1);
   options.planners = {react()};
   options.models.push_back([&](const std::string&, Loop& loop) -> Result<std::unique_ptr<Model>> {
     return make_scripted_model(loop, [&](const ModelRequest&) -> Result<Reply> {
-      at.push_back(processor_ns());
+      at.push_back(measure());
       if (at.size() > kSteps) return Reply{.text = "done"};
       return Reply{.calls = {{.tool = "look", .arguments = Json::object({})}},
                    .finish = Finish::calls};
@@ -62,7 +63,7 @@ TEST(GrowthTest, AStepCostsTheSameAfterAThousand) {
   auto disk = std::make_shared<MemoryDisk>();
   for (int i = 0; i < 5; ++i) {
     disk = std::make_shared<MemoryDisk>();
-    const std::vector<double> at = run_long(disk);
+    const std::vector<double> at = run_long(make_memory_store(disk), processor_ns);
     ASSERT_GT(at.size(), static_cast<std::size_t>(kSteps));
     for (std::size_t step = 10; step < 10 + kAround; ++step) {
       early.push_back(at[step + 1] - at[step]);
@@ -84,6 +85,24 @@ TEST(GrowthTest, AStepCostsTheSameAfterAThousand) {
   const std::size_t of_thousandth = bytes[thousandth] + bytes[thousandth + 1];
   EXPECT_GT(of_tenth, 0u);
   EXPECT_LE(static_cast<double>(of_thousandth), 1.2 * static_cast<double>(of_tenth));
+}
+
+// What a step writes to the disk: pages of the journal's log, which is moved into the file only when
+// it is longer than this run makes it.
+TEST(GrowthTest, AStepWritesAsMuchToTheLogAfterAThousand) {
+  const TestHome home;
+  const std::string log = home.journal() + "-wal";
+  const std::vector<double> at = run_long(open_sqlite_store(home.path()).value(), [&] {
+    return static_cast<double>(std::filesystem::file_size(log));
+  });
+  ASSERT_GT(at.size(), static_cast<std::size_t>(kSteps));
+  constexpr std::size_t kAveraged = 50;
+  const double early = (at[10 + kAveraged] - at[10]) / kAveraged;
+  const double late = (at[1'000] - at[1'000 - kAveraged]) / kAveraged;
+  std::printf("a step: %.0f bytes of the log at 10, %.0f at 1,000\n", early, late);
+  ASSERT_TRUE(std::ranges::is_sorted(at)) << "the log was begun anew";
+  EXPECT_GT(early, 0);
+  EXPECT_LE(late, 1.2 * early);
 }
 
 }  // namespace
