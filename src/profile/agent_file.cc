@@ -368,6 +368,13 @@ Error missing(const fs::path& path, std::string_view expected) {
 
 }  // namespace
 
+Result<Agent> parse_agent(std::string_view text, const std::string& file, const std::string& folder,
+                          const ToolReader& reader) {
+  Result<Toml> document = parse_toml(text, file);
+  if (!document) return fail(std::move(document.error()));
+  return AgentReader(file, reader).read(*document, folder);
+}
+
 Result<Agent> read_agent(const std::string& path, const ToolReader& reader) {
   std::error_code ignored;
   fs::path given = path.ends_with('/') ? fs::path(path).parent_path() : fs::path(path);
@@ -380,10 +387,8 @@ Result<Agent> read_agent(const std::string& path, const ToolReader& reader) {
   }
   Result<std::string> text = read_file(file.string(), limits::kConfigBytesMax);
   if (!text) return fail(std::move(text.error()));
-  Result<Toml> document = parse_toml(*text, file.string());
-  if (!document) return fail(std::move(document.error()));
   fs::path folder = fs::absolute(file, ignored).lexically_normal().parent_path();
-  return AgentReader(file.string(), reader).read(*document, folder.string());
+  return parse_agent(*text, file.string(), folder.string(), reader);
 }
 
 }  // namespace ragent

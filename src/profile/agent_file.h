@@ -28,5 +28,8 @@ struct ToolReader {
 };
 
 Result<Agent> read_agent(const std::string& path, const ToolReader& reader);
+// The same of the text of `file`, which belongs to `folder`.
+Result<Agent> parse_agent(std::string_view text, const std::string& file, const std::string& folder,
+                          const ToolReader& reader);
 
 }  // namespace ragent
