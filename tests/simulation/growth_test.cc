@@ -87,8 +87,8 @@ TEST(GrowthTest, AStepCostsTheSameAfterAThousand) {
   EXPECT_LE(static_cast<double>(of_thousandth), 1.2 * static_cast<double>(of_tenth));
 }
 
-// What a step writes to the disk: pages of the journal's log, which is moved into the file only when
-// it is longer than this run makes it.
+// What a step writes to the disk: pages of the journal's log, which is moved into the file only
+// when it is longer than this run makes it.
 TEST(GrowthTest, AStepWritesAsMuchToTheLogAfterAThousand) {
   const TestHome home;
   const std::string log = home.journal() + "-wal";
