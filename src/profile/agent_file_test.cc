@@ -214,6 +214,7 @@ TEST_F(AgentFile, BrokenText) {
               HasSubstr("agent.toml:2: expected UTF-8 text, got the byte 0xFF"));
   EXPECT_THAT(error("[profile]\nname = \n"), HasSubstr("agent.toml:2: broken TOML: "));
   EXPECT_THAT(error("[profile]\n[&"), HasSubstr("agent.toml:2: broken TOML: "));
+  EXPECT_THAT(error("[profile]\nname = \u0228"), HasSubstr("agent.toml:2: broken TOML: "));
   EXPECT_THAT(error("[profile]\n[tools.a]\nsql = \"x\"\n[tools.a]\n"),
               HasSubstr("agent.toml:4: broken TOML: "));  // the same tool twice
   EXPECT_THAT(error(""), HasSubstr("profile: expected a table [profile]"));
