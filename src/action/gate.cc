@@ -198,6 +198,11 @@ Task<Observation> observed(ToolSpec spec, ToolContext& context, Result<Json> res
   co_return seen;
 }
 
+Task<Json> called(Tool tool, ToolContext& context, Json arguments) {
+  context.host.loop().doing({"tool ", tool.spec.name, " of run ", context.run});
+  co_return co_await tool.body->call(context, std::move(arguments));
+}
+
 }  // namespace
 
 Task<Observation> attempt(Tool tool, ToolContext& context, Json arguments, TimePoint when) {
@@ -215,7 +220,7 @@ Task<Observation> attempt(Tool tool, ToolContext& context, Json arguments, TimeP
     if (!looked) co_return failure_of(tool.spec, true, std::move(looked.error().message));
   }
   Result<Json> result =
-      co_await with_deadline(host.loop(), tool.body->call(context, std::move(arguments)), when)
+      co_await with_deadline(host.loop(), called(tool, context, std::move(arguments)), when)
           .result();
   Observation seen = co_await observed(tool.spec, context, std::move(result));
   if (!workspace) co_return seen;

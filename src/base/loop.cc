@@ -101,8 +101,26 @@ bool Loop::run(const std::function<bool()>& done, std::optional<TimePoint> until
   return is_done;
 }
 
+void Loop::doing(std::initializer_list<std::string_view> words) {
+  doing_.clear();
+  for (const std::string_view word : words) doing_ += word;
+}
+
+void Loop::piece_ended() {
+  const TimePoint ended = now();
+  const auto took = ended - std::exchange(piece_began_, ended);
+  if (took > limits::kTurnSlow && took > longest_) {
+    longest_ = took;
+    longest_doing_ = doing_;
+  }
+  doing_.clear();
+}
+
 void Loop::turn() {
   const TimePoint begin = now();
+  piece_began_ = begin;
+  longest_ = {};
+  longest_doing_.clear();
   const std::size_t called = run_posted();
   expire(begin);
   std::size_t resumed = 0;
@@ -117,8 +135,10 @@ void Loop::turn() {
   for (std::size_t i = 0; i < turn_end_.size(); ++i) turn_end_[i]();
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now() - begin);
   if (took > limits::kTurnSlow && log_.enabled(LogLevel::info)) {
-    log_.info("a shard turn was slow",
-              {{"us", std::int64_t{took.count()}}, {"posted", called}, {"resumed", resumed}});
+    log_.info("a shard turn was slow", {{"us", std::int64_t{took.count()}},
+                                        {"posted", called},
+                                        {"resumed", resumed},
+                                        {"doing", longest_doing_}});
   }
 }
 
@@ -128,7 +148,10 @@ std::size_t Loop::run_posted() {
     const std::scoped_lock lock(mutex_);
     functions.swap(posted_);
   }
-  for (Function& function : functions) function();
+  for (Function& function : functions) {
+    function();
+    piece_ended();
+  }
   return functions.size();
 }
 
@@ -152,6 +175,7 @@ void Loop::resume(Waiter& waiter) {
     functions.swap(after_resume_);
     for (Function& function : functions) function();
   }
+  piece_ended();
 }
 
 Signal::~Signal() {

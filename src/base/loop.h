@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -87,6 +88,9 @@ class Loop {
   // simulated loop also answers false when nothing can ever happen again. Not from a coroutine.
   bool run(const std::function<bool()>& done, std::optional<TimePoint> until = {});
   bool running() const { return running_; }  // within run()
+  // What the code that runs now is, for the log: a slow turn names the piece that took longest.
+  // The words are joined: {"tool ", name, " of run ", uid}.
+  void doing(std::initializer_list<std::string_view> words);
   const Logger& log() const { return log_; }
 
   struct Sleep {
@@ -122,6 +126,7 @@ class Loop {
   std::size_t run_posted();
   void expire(TimePoint now);
   void resume(Waiter& waiter);
+  void piece_ended();  // a resumed coroutine, or a posted function
   void link(Waiter& waiter);
 
   Logger log_;
@@ -134,6 +139,10 @@ class Loop {
   std::vector<Function> after_resume_;
   bool running_ = false;
   bool resuming_ = false;
+  std::string doing_ = {};  // the piece that runs now
+  TimePoint piece_began_ = {};
+  std::chrono::nanoseconds longest_ = {};  // of this turn, when it was slow by itself
+  std::string longest_doing_ = {};
   mutable std::mutex mutex_;
   std::vector<Function> posted_;  // guarded by mutex_
 };

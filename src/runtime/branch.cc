@@ -44,6 +44,7 @@ Branch::~Branch() = default;
 
 Branch::Admitted Branch::admit(RecordKind kind, Digest asked,
                                const std::function<std::string()>& describe) {
+  run_.loop().doing({"planner ", run_.binding_->planner.name, " of run ", run_.row_.uid});
   Admitted out{.step = step_++};
   digest_ = mix(mix(digest_, static_cast<std::uint64_t>(kind)), asked);
   for (const Record* record : run_.tape_.at(path_, out.step)) {
