@@ -50,7 +50,10 @@ enum class OnBusy : std::uint8_t {
   enqueue,  // after the run at work
   reject,  // Error{conflict}
   interrupt,  // cancel it at its next step
-  steer,  // deliver to it before its next think
+  // Deliver the text to it before its next think; the handle is that run's. When no think came
+  // any more, the message becomes a run of its own, behind what is queued: same agent, and the
+  // `ended` event names it in "followed_by".
+  steer,
 };
 
 // The embedded defaults for what `options` lacks: the local model in process, the built-in
@@ -61,7 +64,9 @@ EngineOptions embedded(EngineOptions options = {});
 struct RunOptions {
   Tenant tenant = {};
   std::string session = {};  // empty: a new one
-  std::string key = {};  // idempotency key: starting again with it answers the first one's run
+  // Idempotency key: it names one run of the tenant. Starting again with it answers that run,
+  // whatever session or input is given. Not with `steer`.
+  std::string key = {};
   OnBusy on_busy = OnBusy::enqueue;
   std::string model = {};  // override, resolved now into the recorded spec
   std::string planner = {};
@@ -91,7 +96,7 @@ struct Event {
     attempt_started,  // drop older deltas of this step
     step,  // a record is durable; id = its number in the run
     progress,  // a tool's note
-    ended,  // body {"outcome": …, "answer": …}
+    ended,  // body {"outcome": …, "text": …}
   };
   Kind kind = Kind::step;
   std::uint64_t id = 0;  // number of the record in the run; 0 for those without
@@ -112,10 +117,13 @@ class RunHandle {
   ~RunHandle();
   const std::string& id() const;
   const std::string& session() const;
-  // The next event, waiting at most `timeout`; nothing when none came, and at once when the run has
-  // ended or stands still: wait() says which.
+  // The next event, waiting at most `timeout` of the engine's time. Nothing, before that time: the
+  // events are over, as the run has ended, or it came to a stand (said once each time; from then on
+  // this waits again): wait() says which.
   std::optional<Event> next_event(std::chrono::milliseconds timeout);
-  int fd() const;  // readable when next_event has news, and for good once the run has ended
+  // Readable when next_event would answer at once, so for good once the run has ended. Opened by
+  // the first call; the handle's own. -1: the process has no descriptor left.
+  int fd() const;
   Result<void> cancel(std::string reason);
   // Blocks until the run has ended, or stands still: then Error{conflict} names what it waits for.
   Result<Answer> wait();

@@ -22,6 +22,7 @@ inline constexpr std::size_t kCallsPerStepMax = 32;
 inline constexpr std::uint32_t kReplayCrashesMax = 3;        // then quarantined
 inline constexpr std::size_t kSessionQueueMax = 64;          // inputs waiting for a busy session
 inline constexpr std::size_t kHistoryTurnsMax = 200;  // turns of a session that a run sees
+inline constexpr milliseconds kWaitMax = std::chrono::hours(24 * 365);  // for a handle's event
 inline constexpr std::size_t kEventsQueuedMax = 4096;  // per handle; older deltas go first
 
 // Tools

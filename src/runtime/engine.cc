@@ -83,7 +83,7 @@ Result<void> EngineCore::open_now() {
   for (std::size_t i = 0; i < count; ++i) {
     shards_.push_back(std::make_unique<Shard>(
         *loops_[i], ShardParts{options_, *store_, *writer_, *filer_, *store_pool_, *blocking_pool_,
-                               *ids_, run_id_last_, log_, i, count}));
+                               places_, *ids_, run_id_last_, log_, i, count}));
   }
   if (Result<void> recovered = recover(); !recovered) return recovered;
   for (std::size_t i = 0; i < options_.threads; ++i) {
@@ -107,10 +107,14 @@ Result<void> EngineCore::recover() {
   Result<std::vector<InboxRow>> inbox = store_->journal().inbox();
   if (!inbox) return fail(std::move(inbox.error()));
   std::vector<std::vector<RunRow>> by_shard(shards_.size());
+  // Until the shards hold them: a call that comes right after opening is sent to the right one.
+  std::vector<std::vector<Places::Hold>> places(shards_.size());
   std::map<std::uint64_t, Left> ended;  // by lsn: the order of applying
   for (RunRow& row : *rows) {
     if (row.state != to_string(RunState::ended)) {
-      by_shard[shard_of(row.session, shards_.size())].push_back(std::move(row));
+      const std::size_t shard = shard_of(row.session, shards_.size());
+      places[shard].push_back(places_.hold(row.uid, row.session));
+      by_shard[shard].push_back(std::move(row));
       continue;
     }
     Result<Tenant> tenant = Tenant::parse(row.tenant);
@@ -131,7 +135,8 @@ Result<void> EngineCore::recover() {
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     if (by_shard[i].empty()) continue;
     Shard& shard = *shards_[i];
-    shard.loop().post([&shard, mine = std::move(by_shard[i]), waiting = *inbox]() mutable {
+    shard.loop().post([&shard, mine = std::move(by_shard[i]), waiting = *inbox,
+                       held = std::move(places[i])]() mutable {
       shard.recover(std::move(mine), std::move(waiting));
     });
   }
@@ -183,13 +188,25 @@ void EngineCore::close() {
   blocking_pool_.reset();
 }
 
-// The shard of a run that will start. Runs of one session, and of one key, meet on one shard.
-std::size_t EngineCore::place(RunOptions& options) {
-  if (options.session.empty() && !options.key.empty()) {
-    options.session = sha256_base32(options.tenant.id() + "/session/" + options.key, 26);
+// The shard of a run that will start. Runs of one session meet on one shard; so do all starts of a
+// key, in the session of the first of them.
+std::size_t EngineCore::place(RunOptions& options, RunHandle::State& state) {
+  if (!options.key.empty()) {
+    if (options.session.empty()) {
+      options.session = sha256_base32(options.tenant.id() + "/session/" + options.key, 26);
+    }
+    state.place = places_.hold(uid_of_key(options.tenant, options.key), options.session);
   }
   return options.session.empty() ? started_++ % shards_.size()
                                  : shard_of(options.session, shards_.size());
+}
+
+Result<void> EngineCore::on_shard_of(const std::string& uid,
+                                     std::function<Task<void>(Shard&)> body) {
+  if (Result<void> opened = open(); !opened) return opened;
+  if (closing_) return fail(stopped());
+  const std::optional<std::string> session = places_.find(uid);
+  return on_shard<void>(session ? shard_of(*session, shards_.size()) : 0, std::move(body));
 }
 
 Shard* EngineCore::current_shard() const {
@@ -216,11 +233,13 @@ void EngineCore::start_on(std::size_t shard, Agent agent, Input input, RunOption
 }
 
 void EngineCore::wait(std::mutex& mutex, std::condition_variable& changed,
-                      const std::function<bool()>& ready, std::optional<TimePoint> until) {
+                      const std::function<bool()>& ready,
+                      std::optional<std::chrono::milliseconds> timeout) {
+  if (timeout) timeout = std::min<std::chrono::milliseconds>(*timeout, limits::kWaitMax);
   if (options_.threads > 0) {
     std::unique_lock lock(mutex);
-    if (until) {
-      changed.wait_until(lock, *until, ready);
+    if (timeout) {
+      changed.wait_for(lock, *timeout, ready);
     } else {
       changed.wait(lock, ready);
     }
@@ -229,12 +248,12 @@ void EngineCore::wait(std::mutex& mutex, std::condition_variable& changed,
   if (closing_) return;  // what a closed engine left on its loop speaks to parts that are gone
   std::lock_guard one(driving_);
   runners_[0] = std::this_thread::get_id();
-  loops_.front()->run(
-      [&] {
-        std::lock_guard lock(mutex);
-        return ready();
-      },
-      until);
+  Loop& loop = *loops_.front();
+  auto done = [&] {
+    std::lock_guard lock(mutex);
+    return ready();
+  };
+  loop.run(done, timeout ? std::optional(loop.now() + *timeout) : std::nullopt);
   runners_[0] = std::thread::id();
 }
 
@@ -273,7 +292,7 @@ Result<RunHandle> Engine::start(const Agent& agent, Input input, RunOptions opti
   }
   if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   auto state = std::make_shared<RunHandle::State>(core_, options.tenant);
-  std::size_t shard = core_->place(options);
+  std::size_t shard = core_->place(options, *state);
   auto body = [agent, input, options, state](Shard& on) {
     return on.start(agent, input, options, state);
   };
@@ -295,7 +314,7 @@ Task<Answer> Engine::call(Agent agent, Input input, RunOptions options) {
   state->when_finished([loop = &here->loop(), ended] {  // the loop outlives every shard
     loop->post([ended] { ended->done.set(); });
   });
-  std::size_t shard = core_->place(options);
+  std::size_t shard = core_->place(options, *state);
   core_->start_on(shard, std::move(agent), std::move(input), std::move(options), state);
   co_await ended->done;
   co_return state->result();
@@ -309,7 +328,7 @@ Result<void> Engine::drive(Task<void> task) {
 Result<RunHandle> Engine::attach(const std::string& run, Tenant tenant) {
   auto state = std::make_shared<RunHandle::State>(core_, tenant);
   Result<void> found =
-      core_->where_known<void>([=](Shard& on) { return on.attach(tenant, run, state); });
+      core_->on_shard_of(run, [=](Shard& on) { return on.attach(tenant, run, state); });
   if (!found) return fail(std::move(found.error()));
   return RunHandle(std::move(state));
 }
@@ -335,21 +354,21 @@ Result<void> Engine::answer(const std::string& ask, Decision decision, Tenant te
   }
   Result<StepName> step = parse_step_name(std::string_view(ask).substr(slash + 1));
   if (!step) return fail(std::move(step.error()));
-  return core_->where_known<void>([=, uid = ask.substr(0, slash)](Shard& on) {
-    return on.answer(tenant, uid, *step, decision);
-  });
+  const std::string run = ask.substr(0, slash);
+  return core_->on_shard_of(run,
+                            [=](Shard& on) { return on.answer(tenant, run, *step, decision); });
 }
 
 Result<void> Engine::resolve(const std::string& run, const std::string& step, Resolution resolution,
                              Tenant tenant) {
   Result<StepName> name = parse_step_name(step);
   if (!name) return fail(std::move(name.error()));
-  return core_->where_known<void>(
-      [=](Shard& on) { return on.resolve(tenant, run, *name, resolution); });
+  return core_->on_shard_of(run,
+                            [=](Shard& on) { return on.resolve(tenant, run, *name, resolution); });
 }
 
 Result<void> Engine::cancel(const std::string& run, std::string reason, Tenant tenant) {
-  return core_->where_known<void>([=](Shard& on) { return on.cancel(tenant, run, reason); });
+  return core_->on_shard_of(run, [=](Shard& on) { return on.cancel(tenant, run, reason); });
 }
 
 bool Engine::poll(std::chrono::milliseconds timeout) { return core_->drive(timeout); }

@@ -23,19 +23,18 @@ class EngineCore {
   // Runs `body` on the shard of a session (or of a run) and waits for what it answers.
   template <class T>
   Result<T> on_shard(std::size_t shard, std::function<Task<T>(Shard&)> body);
-  // Asks one shard after another until one knows the run.
-  template <class T>
-  Result<T> where_known(std::function<Task<T>(Shard&)> body);
+  // … on the shard of a run; on any when no unfinished run is called so, which then says it.
+  Result<void> on_shard_of(const std::string& uid, std::function<Task<void>(Shard&)> body);
   // Starts a run from a shard's thread; an Error of starting finishes `state`.
   void start_on(std::size_t shard, Agent agent, Input input, RunOptions options,
                 std::shared_ptr<RunHandle::State> state);
   Shard* current_shard() const;  // whose thread this is; null: none of this engine's
-  std::size_t place(RunOptions& options);
+  std::size_t place(RunOptions& options, RunHandle::State& state);
   std::size_t shards() const { return shards_.size(); }
 
   // Waits until `ready` (asked under `mutex`); drives the shard when the engine has no threads.
   void wait(std::mutex& mutex, std::condition_variable& changed, const std::function<bool()>& ready,
-            std::optional<TimePoint> until = {});
+            std::optional<std::chrono::milliseconds> timeout = {});
   bool drive(std::chrono::milliseconds timeout);  // threads = 0: true when something was done
 
  private:
@@ -86,6 +85,8 @@ class EngineCore {
   std::mutex driving_;  // threads = 0: one caller drives at a time
   std::atomic<std::size_t> started_ = 0;
 
+  Places places_;  // of the runs that have not ended
+
   // In this order: what stands below is destroyed first.
   std::vector<std::unique_ptr<Loop>> loops_;
   std::unique_ptr<Store> store_;
@@ -122,17 +123,6 @@ Result<T> EngineCore::on_shard(std::size_t shard, std::function<Task<T>(Shard&)>
   std::lock_guard lock(call->mutex);
   if (call->result) return std::move(*call->result);
   return fail(stopped());
-}
-
-template <class T>
-Result<T> EngineCore::where_known(std::function<Task<T>(Shard&)> body) {
-  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
-  Result<T> result = fail(ErrorKind::not_found, "no shard");
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
-    result = on_shard<T>(i, body);
-    if (result || result.error().kind != ErrorKind::not_found) break;
-  }
-  return result;
 }
 
 }  // namespace ragent

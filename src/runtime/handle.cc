@@ -9,7 +9,7 @@
 namespace ragent {
 
 RunHandle::State::State(std::shared_ptr<EngineCore> core, Tenant of)
-    : engine(std::move(core)), tenant(std::move(of)), fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    : engine(std::move(core)), tenant(std::move(of)) {}
 
 RunHandle::State::~State() {
   if (fd_ >= 0) ::close(fd_);
@@ -20,11 +20,17 @@ void RunHandle::State::name(std::string uid, std::string of_session) {
   session = std::move(of_session);
 }
 
-// With mutex_ held: the fd is readable while something waits to be taken.
+// With mutex_ held: the fd is readable while there is news.
 void RunHandle::State::signal() {
   std::uint64_t one = 1;
-  (void)!::write(fd_, &one, sizeof one);
+  if (fd_ >= 0) (void)!::write(fd_, &one, sizeof one);
   changed_.notify_all();
+}
+
+int RunHandle::State::fd() {
+  std::lock_guard lock(mutex_);
+  if (fd_ < 0) fd_ = eventfd(news() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return fd_;
 }
 
 void RunHandle::State::push(Event event) {
@@ -36,7 +42,10 @@ void RunHandle::State::push(Event event) {
     }
     if (events_.size() >= limits::kEventsQueuedMax) events_.pop_front();
   }
-  if (event.kind == Event::Kind::state && event.body.text("state") == "working") standing_.clear();
+  if (event.kind == Event::Kind::state && event.body.text("state") == "working") {
+    standing_.clear();
+    stopped_ = false;
+  }
   if (event.kind == Event::Kind::delta) ++deltas_;
   events_.push_back(std::move(event));
   signal();
@@ -67,25 +76,28 @@ void RunHandle::State::when_finished(Function then) {
 void RunHandle::State::stand(std::string why) {
   std::lock_guard lock(mutex_);
   standing_ = std::move(why);
+  stopped_ = true;
   signal();
 }
 
 void RunHandle::State::work() {
   std::lock_guard lock(mutex_);
   standing_.clear();
+  stopped_ = false;
 }
 
 std::optional<Event> RunHandle::State::pop(std::chrono::milliseconds timeout) {
-  auto ready = [this] { return !events_.empty() || result_ || !standing_.empty(); };
-  engine->wait(mutex_, changed_, ready, std::chrono::steady_clock::now() + timeout);
+  engine->wait(mutex_, changed_, [this] { return news(); }, timeout);
   std::lock_guard lock(mutex_);
   std::optional<Event> event;
   if (!events_.empty()) {
     event = std::move(events_.front());
     events_.pop_front();
     if (event->kind == Event::Kind::delta) --deltas_;
+  } else {
+    stopped_ = false;  // said once; from now on it waits
   }
-  if (events_.empty() && !result_) {  // also when only standing still was signalled
+  if (fd_ >= 0 && !news()) {
     std::uint64_t count = 0;
     (void)!::read(fd_, &count, sizeof count);
   }
@@ -114,12 +126,12 @@ const std::string& RunHandle::session() const { return state_->session; }
 std::optional<Event> RunHandle::next_event(std::chrono::milliseconds timeout) {
   return state_->pop(timeout);
 }
-int RunHandle::fd() const { return state_->fd_; }
+int RunHandle::fd() const { return state_->fd(); }
 Result<Answer> RunHandle::wait() { return state_->wait(); }
 
 Result<void> RunHandle::cancel(std::string reason) {
-  return state_->engine->where_known<void>(
-      [tenant = state_->tenant, uid = state_->run, reason](Shard& on) {
+  return state_->engine->on_shard_of(
+      state_->run, [tenant = state_->tenant, uid = state_->run, reason](Shard& on) {
         return on.cancel(tenant, uid, reason);
       });
 }

@@ -4,6 +4,7 @@
 
 #include <base/loop.h>
 #include <ragent/engine.h>
+#include <runtime/places.h>
 
 #include <condition_variable>
 #include <deque>
@@ -31,6 +32,7 @@ struct RunHandle::State {
 
   // From the caller.
   std::optional<Event> pop(std::chrono::milliseconds timeout);
+  int fd();
   Result<Answer> wait();
   Result<Answer> result();  // after finish()
 
@@ -39,9 +41,11 @@ struct RunHandle::State {
   const Tenant tenant;                 // whose run it is
   std::string run = {};
   std::string session = {};
+  Places::Hold place = {};  // of a start with a key; in the engine above
 
  private:
   void signal();
+  bool news() const { return !events_.empty() || result_ || stopped_; }
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -49,9 +53,9 @@ struct RunHandle::State {
   std::size_t deltas_ = 0;  // among them
   std::optional<Result<Answer>> result_;
   std::string standing_;
+  bool stopped_ = false;  // it stands still, and pop() has not said so
   Function then_;
-  int fd_ = -1;
-  friend class RunHandle;
+  int fd_ = -1;  // opened when asked for
 };
 
 Event event_of(const struct Record& record);

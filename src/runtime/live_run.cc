@@ -230,6 +230,7 @@ void LiveRun::finish(const Result<Answer>& result) {
             .at = now_ms()};
     body["turn"] = turn.number;
   }
+  if (!inbox_.empty()) body["followed_by"] = shard_.follow(row_, take_inbox());
   append_root(RecordKind::final, body);
   row_.state = std::string(to_string(RunState::ended));
   row_.outcome = std::string(to_string(outcome));

@@ -36,6 +36,8 @@ class LiveRun {
   Result<void> answer(const StepName& step, const Decision& decision);
   Result<void> resolve(const StepName& step, const Resolution& resolution);
   void steer(InboxRow row);
+  std::size_t undelivered() const { return inbox_.size(); }
+  std::deque<InboxRow> take_inbox() { return std::exchange(inbox_, {}); }
 
   const RunRow& row() const { return row_; }
   const std::string& diverged() const { return diverged_; }

@@ -163,7 +163,7 @@ void LiveRun::steer(InboxRow row) { inbox_.push_back(std::move(row)); }
 Json LiveRun::take_steering(const Branch& branch) {
   Json texts = Json::Array{};
   if (branch.path_ != "0") return texts;
-  for (InboxRow& row : std::exchange(inbox_, {})) {
+  for (InboxRow& row : take_inbox()) {
     texts.push_back(std::move(row.body));
     shard_.group().inbox_done.push_back({std::move(row.id), row_.id, next_n_});
   }

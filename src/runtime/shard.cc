@@ -11,6 +11,30 @@
 
 namespace ragent {
 
+namespace {
+
+// The body of a start record.
+Json start_of(const RunRow& row, const Binding& binding, const Input& input, const Budget& budget) {
+  Json body = Json::object({{"agent", row.agent},
+                            {"folder", binding.folder},
+                            {"spec", row.spec},
+                            {"planner", row.planner},
+                            {"session", row.session},
+                            {"input", to_json(input_message(input))},
+                            {"budget", to_json(budget)},
+                            {"seed", 0}});
+  if (input.schema) body["schema"] = *input.schema;
+  if (input.state) body["state"] = *input.state;
+  return body;
+}
+
+// Of a run cancelled before it began: nothing is asked, so no planner or tool need be there.
+Task<Answer> never_begun(Run&, Input) {
+  co_return Error{.kind = ErrorKind::cancelled, .message = "it never began"};
+}
+
+}  // namespace
+
 struct Shard::Ended {
   Turn turn;
   std::string usage;
@@ -82,15 +106,19 @@ std::string Shard::workspace(const std::string& uid) const {
 
 // ---- starting
 
+std::string uid_of_key(const Tenant& tenant, const std::string& key) {
+  return sha256_base32(tenant.id() + "/" + key, 26);
+}
+
 Task<bool> Shard::join(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle) {
-  Store& store = parts_.store;
-  Result<FiledRun> filed = co_await offload(loop_, parts_.store_pool, [&store, tenant, uid] {
-                             return store.tenants().run(tenant, uid);
-                           }).result();
   if (runs_.contains(uid)) {
     co_await attach(tenant, uid, std::move(handle));
     co_return true;
   }
+  Store& store = parts_.store;
+  Result<FiledRun> filed = co_await offload(loop_, parts_.store_pool, [&store, tenant, uid] {
+                             return store.tenants().run(tenant, uid);
+                           }).result();
   if (!filed && filed.error().kind != ErrorKind::not_found) co_return filed.error();
   if (!filed || filed->records.empty()) co_return false;
   handle->name(uid, filed->row.session);
@@ -110,15 +138,65 @@ std::string Shard::new_session() {
 Task<void> Shard::start(Agent agent, Input input, RunOptions options,
                         std::shared_ptr<RunHandle::State> handle) {
   agents_.insert_or_assign(agent.profile.name, agent);
-  std::string uid = new_uid(loop_.wall(), parts_.ids);
-  if (!options.key.empty()) {
-    uid = sha256_base32(options.tenant.id() + "/" + options.key, uid.size());
-    if (co_await join(options.tenant, uid, handle)) co_return;
+  if (options.key.empty()) {
+    co_return co_await start_new(new_uid(loop_.wall(), parts_.ids), std::move(agent),
+                                 std::move(input), std::move(options), std::move(handle));
   }
+  if (options.on_busy == OnBusy::steer) {
+    co_await fail(ErrorKind::invalid,
+                  "key \"" + options.key +
+                      "\" came with on_busy = steer: a key names a run, and "
+                      "what steers a run at work has none of its own: start without the key, or "
+                      "with on_busy = enqueue");
+  }
+  std::string uid = uid_of_key(options.tenant, options.key);
+  co_await start_keyed(uid, std::move(agent), std::move(input), std::move(options),
+                       std::move(handle));
+}
+
+// One start of a key after the other: the second finds the run of the first.
+Task<void> Shard::start_keyed(std::string uid, Agent agent, Input input, RunOptions options,
+                              std::shared_ptr<RunHandle::State> handle) {
+  while (starting_.contains(uid)) {
+    auto op = std::make_shared<Op>(loop_);
+    starting_[uid].push_back(op);
+    co_await op->done;
+  }
+  starting_[uid] = {};
+  Result<bool> joined = co_await join(options.tenant, uid, handle).result();
+  Result<void> started;
+  if (!joined) {
+    started = fail(std::move(joined.error()));
+  } else if (!*joined) {
+    started = co_await start_new(uid, std::move(agent), std::move(input), std::move(options),
+                                 std::move(handle))
+                  .result();
+  }
+  auto next = std::exchange(starting_[uid], {});
+  starting_.erase(uid);
+  for (const auto& op : next) op->done.set();
+  co_await started;
+}
+
+Shard::Known& Shard::admit(RunRow row, std::shared_ptr<const Binding> binding, const Json& start) {
+  Record record{.run = row.id, .n = 1, .at = now_ms(), .body = start.dump()};
+  group_.specs.push_back({row.spec, to_json(binding->spec).dump()});
+  group_.runs.push_back(row);
+  group_.records.push_back(record);
+  sessions_[session_key(row)].runs.push_back(row.uid);
+  Known& known = runs_[row.uid];
+  known.place = parts_.places.hold(row.uid, row.session);
+  known.row = std::move(row);
+  known.binding = std::move(binding);
+  known.records.push_back(std::move(record));
+  return known;
+}
+
+Task<void> Shard::start_new(std::string uid, Agent agent, Input input, RunOptions options,
+                            std::shared_ptr<RunHandle::State> handle) {
   std::shared_ptr<const Binding> binding = co_await bind(agent, options);
   bool fresh = options.session.empty();
-  RunRow row{.id = ++parts_.run_id_last,
-             .uid = uid,
+  RunRow row{.uid = uid,
              .tenant = options.tenant.id(),
              .session = fresh ? new_session() : options.session,
              .agent = agent.profile.name,
@@ -129,40 +207,35 @@ Task<void> Shard::start(Agent agent, Input input, RunOptions options,
              .started_at = now_ms()};
   if (fresh) sessions_[session_key(row)].fresh = true;
   if (!sessions_[session_key(row)].runs.empty()) {
-    if (options.on_busy == OnBusy::steer) {
-      std::string at_work = sessions_[session_key(row)].runs.front();
-      co_return co_await steer(runs_.at(at_work), std::move(input), std::move(handle));
+    Known& at_work = runs_.at(sessions_[session_key(row)].runs.front());
+    const bool over = at_work.live && at_work.live->finished();
+    if (options.on_busy == OnBusy::steer && !over) {
+      co_return co_await steer(at_work, std::move(input), std::move(handle));
     }
     co_await join_queue(session_key(row), options);
   }
-  Budget budget = options.budget.value_or(binding->spec.budget);
-  Json body = Json::object({{"agent", row.agent},
-                            {"folder", binding->folder},
-                            {"spec", row.spec},
-                            {"planner", row.planner},
-                            {"session", row.session},
-                            {"input", to_json(input_message(input))},
-                            {"budget", to_json(budget)},
-                            {"seed", static_cast<std::int64_t>(options.seed)}});
-  if (input.schema) body["schema"] = *input.schema;
-  if (input.state) body["state"] = *input.state;
+  row.id = ++parts_.run_id_last;  // now: after a crash the runs of a session queue in this order
+  Json body = start_of(row, *binding, input, options.budget.value_or(binding->spec.budget));
+  body["seed"] = static_cast<std::int64_t>(options.seed);
   if (options.deadline.count() > 0) body["deadline"] = now_ms() + options.deadline.count();
-  Record record{.run = row.id, .n = 1, .at = now_ms(), .body = body.dump()};
-  group_.specs.push_back({row.spec, to_json(binding->spec).dump()});
-  group_.runs.push_back(row);
-  group_.records.push_back(record);
+  Known& known = admit(row, std::move(binding), body);
   handle->name(row.uid, row.session);
-  when_durable(ticket_, [handle, event = event_of(record)] { handle->push(event); });
-  Known& known = runs_[row.uid];
-  known.row = row;
-  known.binding = std::move(binding);
-  known.records.push_back(std::move(record));
   known.handles.push_back(handle);
+  when_durable(ticket_, [handle, event = event_of(known.records.front())] { handle->push(event); });
   std::uint64_t ticket = ticket_;
-  Session& queue = sessions_[session_key(row)];
-  queue.runs.push_back(row.uid);
-  if (queue.runs.size() == 1) begin_next(session_key(row));
+  if (sessions_[session_key(row)].runs.size() == 1) begin_next(session_key(row));
   co_await committed(ticket);
+}
+
+// Counts what waits for the run at work and what was told to it and not yet delivered.
+Result<void> Shard::has_room(const Session& session) const {
+  const Known& at_work = runs_.at(session.runs.front());
+  std::size_t waiting =
+      session.runs.size() + at_work.inbox.size() + (at_work.live ? at_work.live->undelivered() : 0);
+  if (waiting < limits::kSessionQueueMax) return {};
+  return fail(ErrorKind::conflict, "session " + at_work.row.session + " has " +
+                                       std::to_string(limits::kSessionQueueMax) +
+                                       " inputs waiting: it takes no more");
 }
 
 // Whether a busy session takes one more input, and what happens to the run at work.
@@ -172,11 +245,7 @@ Task<void> Shard::join_queue(std::string session, RunOptions options) {
     co_await fail(ErrorKind::conflict, "session " + options.session + " is busy with run " +
                                            at_work + ": wait for it, or start with on_busy");
   }
-  if (sessions_[session].runs.size() >= limits::kSessionQueueMax) {
-    co_await fail(ErrorKind::conflict, "session " + options.session + " has " +
-                                           std::to_string(limits::kSessionQueueMax) +
-                                           " inputs waiting: it takes no more");
-  }
+  co_await has_room(sessions_[session]);
   if (options.on_busy != OnBusy::interrupt) co_return;
   co_await live(options.tenant, at_work);
   auto found = runs_.find(at_work);
@@ -186,6 +255,13 @@ Task<void> Shard::join_queue(std::string session, RunOptions options) {
 }
 
 Task<void> Shard::steer(Known& at_work, Input input, std::shared_ptr<RunHandle::State> handle) {
+  if (!input.parts.empty() || input.schema || input.state) {
+    co_await fail(ErrorKind::invalid,
+                  "what steers run " + at_work.row.uid +
+                      " has parts, a schema or a state: a run "
+                      "at work takes text only; start it with on_busy = enqueue");
+  }
+  co_await has_room(sessions_.at(session_key(at_work.row)));
   InboxRow row{.id = new_uid(loop_.wall(), parts_.ids),
                .tenant = at_work.row.tenant,
                .session = at_work.row.session,
@@ -201,6 +277,28 @@ Task<void> Shard::steer(Known& at_work, Input input, std::shared_ptr<RunHandle::
     at_work.inbox.push_back(std::move(row));
   }
   co_await barrier();
+}
+
+Json Shard::follow(const RunRow& ended, std::deque<InboxRow> undelivered) {
+  std::shared_ptr<const Binding> binding = runs_.at(ended.uid).binding;
+  Json uids = Json::Array{};
+  for (InboxRow& message : undelivered) {
+    RunRow row{.id = ++parts_.run_id_last,
+               .uid = message.id,
+               .tenant = ended.tenant,
+               .session = ended.session,
+               .agent = ended.agent,
+               .spec = ended.spec,
+               .planner = ended.planner,
+               .state = std::string(to_string(RunState::working)),
+               .task = utf8_prefix(message.body, 120),
+               .started_at = now_ms()};
+    group_.inbox_done.push_back({message.id, row.id, 1});
+    uids.push_back(row.uid);
+    Json start = start_of(row, *binding, Input(std::move(message.body)), binding->spec.budget);
+    admit(std::move(row), binding, start);
+  }
+  return uids;
 }
 
 // The first run of a session's queue begins, when it has not.
@@ -234,6 +332,9 @@ void Shard::begin(Known& known, RunMaterial material) {
       known.live->listen(std::move(handle));
     }
   }
+  if (known.cancelled && known.live->diverged().empty()) {
+    known.live->stop(*known.cancelled, "the user");
+  }
   known.live->begin();
 }
 
@@ -244,7 +345,11 @@ Task<void> Shard::load(std::string uid) {
   if (found == runs_.end()) co_return;
   Tenant tenant = co_await Tenant::parse(found->second.row.tenant);
   RunRow row = found->second.row;
-  Result<RunMaterial> material = co_await read(tenant, row, found->second.binding).result();
+  std::shared_ptr<const Binding> binding = found->second.binding;
+  if (found->second.cancelled) {
+    binding = std::make_shared<Binding>(Binding{.planner = {.body = never_begun}});
+  }
+  Result<RunMaterial> material = co_await read(tenant, row, std::move(binding)).result();
   found = runs_.find(uid);
   if (found == runs_.end()) co_return;
   Known& known = found->second;
@@ -299,7 +404,7 @@ Task<void> Shard::live(Tenant tenant, std::string uid) {
   Known* known = co_await find(tenant, uid);
   if (known->live && !known->loading) co_return;
   const Session& session = sessions_.at(session_key(known->row));
-  if (session.runs.front() != uid) {
+  if (session.runs.front() != uid && !known->cancelled) {
     co_await fail(ErrorKind::conflict,
                   "run " + uid + " waits behind run " + session.runs.front() + " of its session");
   }
@@ -338,6 +443,7 @@ void Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox) {
     }
     Known& known = runs_[row.uid];
     known.asleep = asleep;
+    known.place = parts_.places.hold(row.uid, row.session);
     known.row = row;
     for (InboxRow& waiting : inbox) {
       if (waiting.run == row.id) known.inbox.push_back(std::move(waiting));
@@ -390,8 +496,13 @@ Task<void> Shard::resolve(Tenant tenant, std::string uid, StepName step, Resolut
 }
 
 Task<void> Shard::cancel(Tenant tenant, std::string uid, std::string reason) {
-  co_await live(tenant, uid);
   Known* known = co_await find(tenant, uid);
+  const bool queued = sessions_.at(session_key(known->row)).runs.front() != uid;
+  if (queued && !known->live) known->cancelled = reason;  // it begins now, and is stopped before
+  co_await live(tenant, uid);
+  Result<Known*> left = find(tenant, uid);
+  if (!left && queued) co_return;  // it has ended already
+  known = co_await left;
   if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
   known->live->stop(std::move(reason), "the user");
   goes_on(*known);
@@ -437,6 +548,7 @@ Task<void> Shard::evict_later(std::string uid) {
   auto found = runs_.find(uid);
   if (found == runs_.end() || !found->second.live || !found->second.live->idle()) co_return;
   found->second.row = found->second.live->row();
+  found->second.inbox = found->second.live->take_inbox();
   found->second.live.reset();
 }
 
@@ -478,8 +590,8 @@ Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
                   .usage = std::move(ended->usage)};
   std::string key = session_key(row);
   Session& session = sessions_[key];
-  session.runs.pop_front();
-  session.applying = true;
+  std::erase(session.runs, uid);  // not the first, when it was cancelled before it began
+  ++session.applying;
   if (had_turn) session.fresh = false;
   parts_.filer.finished(tenant, std::move(applied), row.id, loop_, [self = self_, key] {
     if (*self) (*self)->applied(key);
@@ -492,11 +604,11 @@ Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
   }
 }
 
-// The turn of the session's last run can be read.
+// The turn of a run of the session can be read.
 void Shard::applied(const std::string& session) {
   auto found = sessions_.find(session);
   if (found == sessions_.end()) return;
-  found->second.applying = false;
+  if (--found->second.applying > 0) return;
   for (auto& op : std::exchange(found->second.applied, {})) op->done.set();
   begin_next(session);
 }

@@ -7,6 +7,7 @@
 #include <base/scope.h>
 #include <runtime/filer.h>
 #include <runtime/live_run.h>
+#include <runtime/places.h>
 #include <runtime/writer.h>
 
 #include <atomic>
@@ -22,6 +23,7 @@ struct ShardParts {
   Filer& filer;
   Pool& store_pool;
   Pool& blocking_pool;
+  Places& places;
   Random& ids;  // the real one keeps no state; a seeded one is the simulator's, on one thread
   std::atomic<RunId>& run_id_last;
   Logger log;
@@ -33,6 +35,9 @@ struct ShardParts {
 inline std::size_t shard_of(const std::string& session, std::size_t shards) {
   return std::hash<std::string>()(session) % shards;
 }
+
+// The uid of the one run that a tenant's key names.
+std::string uid_of_key(const Tenant& tenant, const std::string& key);
 
 class Shard {
  public:
@@ -74,6 +79,9 @@ class Shard {
   std::int64_t now_ms() const { return loop_.wall().time_since_epoch().count(); }
   std::uint64_t random() { return parts_.ids.next(); }
   std::string workspace(const std::string& uid) const;
+  // New runs of its session for what came too late for the last think of a run that ends now:
+  // their uids.
+  Json follow(const RunRow& ended, std::deque<InboxRow> undelivered);
   void finished(LiveRun& run, Turn turn, std::string usage, Json final);
   void stands_still(LiveRun& run, std::string why);
 
@@ -85,6 +93,8 @@ class Shard {
     std::shared_ptr<const Binding> binding = {};
     std::deque<InboxRow> inbox = {};
     std::vector<std::weak_ptr<RunHandle::State>> handles = {};
+    std::optional<std::string> cancelled = {};  // why it ends before it has begun
+    Places::Hold place = {};
     bool loading = false;
     bool asleep = false;  // quarantined or paused: not resumed by itself
     std::vector<std::shared_ptr<Op>> loaded = {};  // shared with who waits for it
@@ -92,7 +102,7 @@ class Shard {
   struct Session {
     std::deque<std::string> runs = {};  // uids: the first is at work, the others queue
     bool fresh = false;                 // has no turns: nothing to read
-    bool applying = false;              // the last turn cannot be read yet
+    std::uint32_t applying = 0;  // ended runs whose turns cannot be read yet
     std::vector<std::shared_ptr<Op>> applied = {};  // shared with who waits for that
   };
   struct Ended;
@@ -100,6 +110,7 @@ class Shard {
 
   std::string new_session();  // one that belongs to this shard
   std::string session_key(const RunRow& row) const { return row.tenant + "/" + row.session; }
+  Result<void> has_room(const Session& session) const;  // for one more input
   Result<Known*> find(const Tenant& tenant, const std::string& uid);
   Result<std::shared_ptr<const Binding>> bind(const Agent& agent, const RunOptions& options);
   const Agent* agent_today(const std::string& name) const;  // null: nobody gave it to us
@@ -108,6 +119,11 @@ class Shard {
   void keep(std::shared_ptr<const Binding> binding);
   Result<Model*> model(const std::string& name);
   Result<Planner> planner(const std::string& name) const;
+  Task<void> start_new(std::string uid, Agent agent, Input input, RunOptions options,
+                       std::shared_ptr<RunHandle::State> handle);
+  Task<void> start_keyed(std::string uid, Agent agent, Input input, RunOptions options,
+                         std::shared_ptr<RunHandle::State> handle);
+  Known& admit(RunRow row, std::shared_ptr<const Binding> binding, const Json& start);
   // Joins the run that was started with this key, if there is one.
   Task<bool> join(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle);
   Task<void> join_queue(std::string session, RunOptions options);
@@ -136,6 +152,8 @@ class Shard {
   std::multimap<std::uint64_t, Function> after_ = {};  // by the ticket they wait for
   std::unordered_map<std::string, Known> runs_ = {};   // by uid
   std::unordered_map<std::string, Session> sessions_ = {};
+  // Keys whose start is under way, with who waits for it.
+  std::map<std::string, std::vector<std::shared_ptr<Op>>> starting_ = {};
   std::map<std::string, std::unique_ptr<Model>> models_ = {};
   std::vector<std::shared_ptr<const Binding>> bindings_ = {};  // lately used; shared with runs
   // Who waits for the files of an agent, by spec and folder; shared with the waiting.

@@ -109,19 +109,21 @@ Task<Answer> unsteady(Run& run, int time) {
 std::vector<Planner> make_planners(std::uint32_t life) {
   bool first = life == 1;
   auto counted = [time = 0](Run& run, Input) mutable { return unsteady(run, ++time); };
-  return {direct(),
-          react(),
-          {"fork_all", 1, fork_all},
-          {"fork_any", 1, fork_any},
-          {"search", 1, search},
-          {"chapters", 1, chapters},
-          {"asks", 1, asks},
-          {"sleeps", 1, sleeps},
-          {"gives_up", 1, gives_up},
-          {"fails", 1, fails},
-          {"changed", 1, first ? looks<'o'> : looks<'n'>},
-          {"guarded", 1, first ? looks<'o'> : looks_guarded},
-          {"unsteady", 1, counted}};
+  std::vector<Planner> all = {direct(),
+                              react(),
+                              {"fork_all", 1, fork_all},
+                              {"fork_any", 1, fork_any},
+                              {"search", 1, search},
+                              {"chapters", 1, chapters},
+                              {"asks", 1, asks},
+                              {"sleeps", 1, sleeps},
+                              {"gives_up", 1, gives_up},
+                              {"fails", 1, fails},
+                              {"changed", 1, first ? looks<'o'> : looks<'n'>},
+                              {"guarded", 1, first ? looks<'o'> : looks_guarded},
+                              {"unsteady", 1, counted}};
+  if (first) all.push_back({"gone", 1, asks});
+  return all;
 }
 
 }  // namespace ragent::scenarios

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
-
+#include <ranges>
 #include <unistd.h>
 
 namespace ragent::scenarios {
@@ -45,7 +45,10 @@ class Player {
              done.error().message);
       }
     }
-    for (std::size_t i = 0; i < runs_.size(); ++i) (void)wait_for(runs_[i].name);
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      (void)wait_for(runs_[i].name);
+      adopt();
+    }
     engine_.reset();
     return report();
   }
@@ -170,6 +173,16 @@ class Player {
       if (gate_->crashed && !named(row.uid)) runs_.push_back({statement.run, row.uid, {}});
     }
     return fail(std::move(handle.error()));
+  }
+
+  // Runs that no statement began: what steered a run too late. Called then, then2, …
+  void adopt() {
+    std::vector<RunRow> rows = *list_runs(*reader_, {});
+    for (const RunRow& row : rows | std::views::reverse) {
+      if (named(row.uid)) continue;
+      const std::string number = adopted_++ > 0 ? std::to_string(adopted_) : "";
+      runs_.push_back({"then" + number, row.uid, {}});
+    }
   }
 
   // Permissions are the agent's of today, not of the run's spec.
@@ -307,6 +320,7 @@ class Player {
   TimePoint now_ = TimePoint(std::chrono::seconds(1));
   std::optional<Engine> engine_ = {};
   std::vector<Known> runs_ = {};
+  std::size_t adopted_ = 0;
   std::vector<std::string> lines_ = {};
 };
 
