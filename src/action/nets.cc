@@ -5,6 +5,7 @@
 #include <base/text.h>
 
 #include <algorithm>
+#include <array>
 
 namespace ragent {
 namespace {
@@ -55,6 +56,9 @@ bool is_letter(char32_t point) {
 
 constexpr char32_t kFirstWithoutSpaces = 0x2E80;  // from here on: Chinese, Japanese and kin
 
+constexpr std::string_view kClauseEnds = ".,;:!?\n";
+
+// Words in small letters; an empty one where a clause ends.
 std::vector<std::string> tokens(std::string_view text) {
   std::vector<std::string> out;
   bool inside = false;
@@ -64,6 +68,7 @@ std::vector<std::string> tokens(std::string_view text) {
     text.remove_prefix(character.size());
     if (length == 0 || !is_letter(decode(character))) {
       inside = false;
+      if (kClauseEnds.contains(character)) out.emplace_back();
       continue;
     }
     if (!inside) out.emplace_back();
@@ -88,8 +93,26 @@ bool is_inflected(std::string_view token, std::string_view word) {
   return ends(doubled, {"ed", "ing"});
 }
 
+constexpr std::ptrdiff_t kNegationReach = 4;  // "don't want you to book" is negated
+
+// Whether the word at `at` comes soon after a "not" of the same clause. "t" is that of "don't".
+bool is_negated(const std::vector<std::string>& said, std::vector<std::string>::const_iterator at) {
+  constexpr std::array<std::string_view, 7> kNegations = {"not",     "t",      "no",  "never",
+                                                          "without", "cannot", "dont"};
+  for (std::ptrdiff_t back = 0; back < kNegationReach && at != said.begin(); ++back) {
+    --at;
+    if (at->empty() || *at == "but") return false;
+    if (std::ranges::find(kNegations, *at) != kNegations.end()) return true;
+  }
+  return false;
+}
+
 bool says(const std::vector<std::string>& said, const std::vector<std::string>& phrase) {
-  return !std::ranges::search(said, phrase, is_inflected).empty();
+  for (auto from = said.begin();; ++from) {
+    from = std::search(from, said.end(), phrase.begin(), phrase.end(), is_inflected);
+    if (from == said.end()) return false;
+    if (!is_negated(said, from)) return true;
+  }
 }
 
 bool has_no_spaces(std::string_view word) {
@@ -110,6 +133,7 @@ bool says_any(std::string_view user_text, const std::vector<std::string>& words)
   for (const std::string& word : words) {
     if (has_no_spaces(word) && user_text.find(word) != user_text.npos) return true;
     std::vector<std::string> phrase = tokens(word);
+    std::erase(phrase, "");
     if (!phrase.empty() && says(said, phrase)) return true;
   }
   return false;
