@@ -47,9 +47,9 @@ constexpr unsigned kSpinsPerYield = 128;
 
 }  // namespace
 
-// What a thread of llama.cpp does while it waits for the others, many times a layer (it is built
-// with this for its pause, see scripts/fetch.py). A thread that only spins keeps a core from the one
-// it waits for whenever the machine has other work: replies then take ten times as long.
+// What a thread of llama.cpp does while it waits for the others, many times a layer (see the flags
+// in scripts/fetch.py). One that only spins keeps a core from the one it waits for whenever the
+// machine has other work, and replies then take ten times as long.
 extern "C" void ragent_spin_once() {
   thread_local unsigned spins = 0;
   if (++spins % kSpinsPerYield == 0) {
