@@ -18,7 +18,7 @@ struct Bias {
   double later;
   double wanted;  // a tool the user asked for in so many words has not acted
 };
-constexpr Bias kBias = {1, -1.7, 4};
+constexpr Bias kBias = {1, -3.5, 4};
 constexpr Bias kBiasSmall = {3, 0, 4};
 constexpr double kSmallParameters = 1e9;
 constexpr std::string_view kAnswer = "{\"answer\": ";
