@@ -138,10 +138,14 @@ class CurlClient final : public HttpClient {
   }
   static int timer_changed(CURLM*, long timeout, void* self) {
     auto& client = *static_cast<CurlClient*>(self);
-    client.timer_.reset();
-    if (timeout >= 0) client.timer_ = client.loop_.now() + milliseconds(timeout);
+    client.time(timeout);
     client.work_.set();
     return 0;
+  }
+  // A millisecond late: its clock and ours round, and it does not ask twice for the same time.
+  void time(long timeout) {
+    timer_.reset();
+    if (timeout >= 0) timer_ = loop_.now() + milliseconds(timeout > 0 ? timeout + 1 : 0);
   }
   void arm(int fd, Socket& socket) {
     const auto one = [&](int poll, int select, Readiness readiness, std::unique_ptr<Watch>& watch) {
@@ -215,6 +219,9 @@ Task<void> CurlClient::drive() {
       timer_.reset();
       int running = 0;
       curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+      long timeout = -1;
+      curl_multi_timeout(multi_.get(), &timeout);
+      if (!timer_) time(timeout);
     }
     for (const int fd : std::exchange(ready_, {})) act(fd);
     collect();

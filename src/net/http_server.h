@@ -60,8 +60,8 @@ class HttpServer {
                                                     HttpHandler handler);
   virtual ~HttpServer() = default;  // at once, not from a handler: none gets another turn
   virtual std::uint16_t port() const = 0;  // of TCP
-  // Stops listening and ends kept connections; answers when the exchanges at work have ended. Not from
-  // a handler.
+  // Stops listening and ends kept connections; answers when the exchanges at work have ended.
+  // Not from a handler.
   virtual Task<void> drain() = 0;
 };
 

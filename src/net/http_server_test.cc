@@ -45,6 +45,7 @@ class HttpServerTest : public testing::Test {
     return *block_on(*loop, ask_on(socket, std::move(bytes), std::move(end)));
   }
 
+  int alive = 0;  // handlers; they end with the server
   std::unique_ptr<Loop> loop = make_loop();
   std::unique_ptr<HttpServer> server;
 };
@@ -176,7 +177,6 @@ Task<void> hold(Loop& loop, HttpExchange& exchange, int& alive) {
 }
 
 TEST_F(HttpServerTest, AHandlerEndsWhenItsPeerGoesOrTheServer) {
-  int alive = 0;
   serve([&](HttpExchange& exchange) { return hold(*loop, exchange, alive); });
   {
     RawSocket closed = peer(), reset = peer(), kept = peer();
@@ -192,7 +192,6 @@ TEST_F(HttpServerTest, AHandlerEndsWhenItsPeerGoesOrTheServer) {
 }
 
 TEST_F(HttpServerTest, MoreConnectionsThanTheLimitAreTold) {
-  int alive = 0;
   serve([&](HttpExchange& exchange) { return hold(*loop, exchange, alive); },
         {.connections_max = 2});
   RawSocket one = peer(), two = peer();
