@@ -358,7 +358,7 @@ Result<List> list_of(const HttpRequest& request) {
   const auto add = [&](const std::string& line) {
     curl_slist* longer = curl_slist_append(list.get(), line.c_str());
     if (!longer) throw std::bad_alloc();
-    list.release();
+    static_cast<void>(list.release());  // the head of the longer one
     list.reset(longer);
   };
   for (const auto& [name, value] : request.headers.list()) {

@@ -224,6 +224,24 @@ TEST_F(HttpClientTest, SaysWhatWentWrong) {
   check(send(call), ErrorKind::timeout, "did not finish within 30 ms");
 }
 
+Task<void> asked_of(RawSocket& listening, std::string& request) {
+  RawSocket socket = co_await listening.accept();
+  request = co_await socket.read_until("\r\n\r\n");
+  co_await socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
+TEST_F(HttpClientTest, GoesThroughTheProxyOfTheEnvironment) {
+  RawSocket proxy = RawSocket::listen(*loop);
+  std::string request;
+  Scope scope(*loop);
+  scope.spawn(asked_of(proxy, request));
+  ::setenv("http_proxy", fmt::format("http://127.0.0.1:{}", proxy.port()).c_str(), 1);
+  const auto got = send({.request = {.url = "http://models.invalid/v1"}});
+  ::unsetenv("http_proxy");
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_THAT(request, testing::StartsWith("GET http://models.invalid/v1 HTTP/1.1\r\n"));
+}
+
 Task<void> stall(Loop& loop, HttpExchange& exchange) {
   co_await exchange.begin({});
   for (int i = 0; i < 5; ++i) {

@@ -7,6 +7,8 @@
 namespace ragent {
 namespace {
 
+using namespace std::string_literals;
+
 constexpr std::size_t kHead = 1000, kBody = 50;
 
 // The status of its refusal, 0 when it is whole, -1 when more must come.
@@ -91,8 +93,8 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
       "GET / HTTP/1.1\r\nHost: a\r\n X: folded\r\n\r\n",
       "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n\tfolded\r\n\r\n",
-      std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 36),
-      std::string("GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n", 31),
+      "GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"s,
+      "GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n"s,
       "GET / HTTP/1.1\r\nHost: a\r\nX\x80: b\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nX b\r\n\r\n",

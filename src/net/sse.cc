@@ -73,7 +73,7 @@ bool SseReader::between_events() const {
 std::string sse_text(const SseEvent& event) {
   // A line end in a name would begin another field.
   const auto one_line = [](std::string_view text) {
-    return text.substr(0, text.find_first_of(std::string_view("\r\n\0", 3)));
+    return text.substr(0, text.find_first_of("\r\n"));
   };
   std::string text;
   text.reserve(event.data.size() + event.event.size() + event.id.size() + 32);
