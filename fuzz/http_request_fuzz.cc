@@ -1,5 +1,5 @@
-// Any bytes, cut at the place the first byte says: the parser keeps its limits, and what comes of it
-// does not depend on the cut.
+// Any bytes, cut at the place the first byte says: the parser keeps its limits, and what comes of
+// it does not depend on the cut.
 #include <net/request_parser.h>
 
 #include <cstdint>
