@@ -5,7 +5,7 @@ add_library(ragent_headers INTERFACE)
 target_include_directories(ragent_headers INTERFACE
   "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:include>")
 set_target_properties(ragent_headers PROPERTIES EXPORT_NAME headers)
-set(RAGENT_INSTALLED ragent_headers sqlite3)
+set(RAGENT_INSTALLED ragent_headers sqlite3 llhttp)
 
 if(RAGENT_PCH)
   file(WRITE "${CMAKE_BINARY_DIR}/pch.cc.in" "")

@@ -53,6 +53,23 @@ inline constexpr std::uint32_t kContextTokensDefault = 8192;
 inline constexpr std::size_t kModelQueueMax = 256;  // requests waiting for a local model
 inline constexpr std::size_t kPrefixFilesMax = 8;  // saved prompt prefixes; 28 kB a token
 
+// HTTP
+inline constexpr milliseconds kConnectTimeDefault = seconds(10);  // name, TCP and TLS
+inline constexpr milliseconds kSilenceTimeDefault = seconds(120);  // of a server, within a call
+inline constexpr milliseconds kIdleTimeDefault = seconds(60);  // of a client, within a connection
+inline constexpr std::size_t kResponseBytesMax = 64u << 20;
+inline constexpr std::size_t kClientConnectionsMax = 1024;
+inline constexpr std::size_t kClientCallsMax = 4096;  // of one client at once; more are refused
+inline constexpr std::size_t kClientUnreadBytesMax = 1u << 20;  // of a call; then it is paused
+inline constexpr std::size_t kServerConnectionsMax = 1024;
+inline constexpr std::size_t kRequestHeadBytesMax = 64u << 10;
+inline constexpr std::size_t kRequestBodyBytesMax = 16u << 20;
+inline constexpr std::size_t kHeadersMax = 128;  // of one request or response
+inline constexpr std::size_t kResponseHeadBytesMax = 256u << 10;
+inline constexpr std::size_t kPipelinedBytesMax = 64u << 10;  // read ahead while a handler works
+inline constexpr milliseconds kLingerTime = seconds(1);  // for a refused peer to read why
+inline constexpr std::size_t kSseEventBytesMax = 8u << 20;
+
 // JSON and files
 inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kJsonBytesMax = 16u << 20;

@@ -1,0 +1,293 @@
+#include <net/connection.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ragent {
+
+namespace {
+
+constexpr std::size_t kCopiedBytes = 16u << 10;  // smaller chunks go out in one piece
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 100: return "Continue";
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 206: return "Partial Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 303: return "See Other";
+    case 304: return "Not Modified";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 402: return "Payment Required";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 417: return "Expectation Failed";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Status";
+  }
+}
+
+bool has_body(int status) { return status >= 200 && status != 204 && status != 304; }
+
+// What the server alone says.
+bool of_server(std::string_view name) {
+  return same_name(name, "content-length") || same_name(name, "transfer-encoding") ||
+         same_name(name, "connection");
+}
+
+}  // namespace
+
+HttpResponse problem(int status, std::string_view detail) {
+  const Json json = Json::object(
+      {{"title", reason_of(status)}, {"status", status}, {"detail", std::string(detail)}});
+  return {.status = status,
+          .headers = {{"content-type", "application/problem+json"}},
+          .body = json.dump()};
+}
+
+Task<void> Connection::serve() {
+  if (socket_.secure() && !co_await shake()) co_return;
+  for (;;) {
+    switch (co_await read_request()) {
+      case Next::end: co_return;
+      case Next::refusal: {
+        const RequestParser::Refusal refusal = *parser_.refused();
+        co_await refuse(refusal.status, refusal.why);
+        co_return;
+      }
+      case Next::request: break;
+    }
+    request_ = std::move(parser_.request());
+    close_ = !parser_.keep_alive();
+    reply_ = Reply::none;
+    co_await handle();
+    if (gone_ || reply_ == Reply::cut) co_return;
+    if (close_ || shared_.draining) {
+      socket_.end_writing();
+      co_return;
+    }
+  }
+}
+
+Task<bool> Connection::shake() {
+  const TimePoint until = idle();
+  for (;;) {
+    const ServerSocket::Handshake state = socket_.shake();
+    if (state == ServerSocket::Handshake::done) co_return true;
+    if (state == ServerSocket::Handshake::failed) co_return false;
+    event_.reset();
+    if (state == ServerSocket::Handshake::read) {
+      want_reading();
+    } else {
+      socket_.when_writable([this] { event_.set(); });
+    }
+    if (!co_await event_.until(until) || shared_.draining) co_return false;
+  }
+}
+
+void Connection::want_reading() {
+  readable_ = false;
+  if (std::exchange(reading_, true)) return;
+  socket_.when_readable([this] {
+    reading_ = false;
+    readable_ = true;
+    event_.set();
+  });
+}
+
+Task<int> Connection::receive(TimePoint until) {
+  for (;;) {
+    if (between_ && shared_.draining) co_return -1;
+    const int got = socket_.read(shared_.scratch);
+    if (got != 0) co_return got;
+    event_.reset();
+    want_reading();
+    if (!co_await event_.until(until)) co_return 0;
+  }
+}
+
+Task<Connection::Next> Connection::read_request() {
+  parser_.next();
+  rest_.erase(0, parser_.feed(rest_));
+  between_ = !parser_.begun();
+  TimePoint until = idle();
+  while (!parser_.done() && !parser_.refused()) {
+    if (parser_.take_expectation()) co_await write_all("HTTP/1.1 100 Continue\r\n\r\n");
+    const int got = co_await receive(until);
+    if (got < 0) co_return Next::end;
+    if (got == 0) {
+      if (!parser_.begun()) co_return Next::end;
+      co_await refuse(408, "the request did not come in time");
+      co_return Next::end;
+    }
+    const std::string_view bytes(shared_.scratch.data(), static_cast<std::size_t>(got));
+    rest_ = bytes.substr(parser_.feed(bytes));
+    // All of the head has one time, from its first byte on; the body has one for each piece.
+    if (parser_.head_whole() || (between_ && parser_.begun())) until = idle();
+    between_ = between_ && !parser_.begun();
+  }
+  between_ = false;
+  co_return parser_.refused() ? Next::refusal : Next::request;
+}
+
+Task<void> Connection::handle() {
+  running_ = true;
+  scope_.spawn(run_handler());
+  while (running_) {
+    event_.reset();
+    const bool room = rest_.size() < limits::kPipelinedBytesMax;
+    if (room) want_reading();
+    co_await event_;
+    if (!std::exchange(readable_, false) || !running_) continue;
+    const int got = socket_.read(shared_.scratch);
+    if (got > 0) rest_.append(shared_.scratch.data(), static_cast<std::size_t>(got));
+    if (got < 0) gone_ = true;
+    if (gone_) {
+      scope_.cancel();
+      co_await scope_.join();
+      co_return;
+    }
+  }
+  co_await scope_.join();
+}
+
+Task<void> Connection::run_handler() {
+  Result<void> ended = co_await call_handler().result();
+  if (!ended && !gone_) {
+    shared_.loop.log().error("an HTTP handler failed", {{"error", ended.error().message}});
+  }
+  if (!ended && reply_ == Reply::streaming) reply_ = Reply::cut;
+  if (!gone_) static_cast<void>(co_await finish().result());  // an Error: the peer is gone
+  running_ = false;
+  event_.set();
+}
+
+Task<void> Connection::call_handler() { co_await shared_.handler(*this); }
+
+Task<void> Connection::finish() {
+  if (reply_ == Reply::none) {
+    co_await respond(problem(500, "the server failed to answer this request"));
+  } else if (reply_ == Reply::streaming && chunked_) {
+    co_await write_all("0\r\n\r\n");
+  }
+}
+
+Result<std::string> Connection::head_text(const HttpResponse& head,
+                                          std::optional<std::size_t> length) {
+  if (Result<void> good = check_headers(head.headers); !good) {
+    return fail(std::move(good.error()));
+  }
+  if (head.status < 200 || head.status > 999) {
+    return fail(ErrorKind::misuse, fmt::format("expected a final status, got {}", head.status));
+  }
+  std::string text = fmt::format("HTTP/1.1 {} {}\r\n", head.status, reason_of(head.status));
+  for (const auto& [name, value] : head.headers.list()) {
+    if (!of_server(name)) text.append(name).append(": ").append(value).append("\r\n");
+  }
+  if (length && has_body(head.status)) text += fmt::format("content-length: {}\r\n", *length);
+  if (chunked_) text += "transfer-encoding: chunked\r\n";
+  if (close_ || shared_.draining) text += "connection: close\r\n";
+  return text += "\r\n";
+}
+
+Task<void> Connection::respond(HttpResponse response) {
+  if (reply_ != Reply::none) co_await fail(ErrorKind::misuse, "this exchange has its reply");
+  chunked_ = false;
+  Result<std::string> text = head_text(response, response.body.size());
+  if (!text) co_await fail(std::move(text.error()));
+  reply_ = Reply::whole;
+  const bool with_body = has_body(response.status) && request_.method != "HEAD";
+  if (with_body && response.body.size() <= kCopiedBytes) {
+    *text += response.body;
+    co_await write_all(*text);
+    co_return;
+  }
+  co_await write_all(*text, with_body);
+  if (with_body) co_await write_all(response.body);
+}
+
+Task<void> Connection::begin(HttpResponse head) {
+  if (reply_ != Reply::none) co_await fail(ErrorKind::misuse, "this exchange has its reply");
+  const bool with_body = has_body(head.status) && request_.method != "HEAD";
+  if (with_body && parser_.http_1_0()) close_ = true;  // the body's end
+  chunked_ = with_body && !parser_.http_1_0();
+  Result<std::string> text = head_text(head, std::nullopt);
+  if (!text) co_await fail(std::move(text.error()));
+  reply_ = with_body ? Reply::streaming : Reply::whole;
+  co_await write_all(*text);
+}
+
+Task<void> Connection::write(std::string_view bytes) {
+  if (reply_ == Reply::none) co_await fail(ErrorKind::misuse, "begin() comes before write()");
+  if (bytes.empty() || reply_ != Reply::streaming) co_return;
+  if (!chunked_) {
+    co_await write_all(bytes);
+  } else if (bytes.size() <= kCopiedBytes) {
+    co_await write_all(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes));
+  } else {
+    co_await write_all(fmt::format("{:x}\r\n", bytes.size()), true);
+    co_await write_all(bytes, true);
+    co_await write_all("\r\n");
+  }
+}
+
+Task<void> Connection::write_all(std::string_view bytes, bool more) {
+  while (!bytes.empty()) {
+    if (gone_) co_await fail(ErrorKind::unavailable, "the peer closed the connection");
+    const int sent = socket_.write(bytes, more);
+    if (sent > 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+      continue;
+    }
+    if (sent == 0) {
+      writable_.reset();
+      socket_.when_writable([this] { writable_.set(); });
+      if (co_await writable_.until(idle())) continue;
+    }
+    gone_ = true;
+  }
+}
+
+Task<void> Connection::refuse(int status, std::string why) {
+  close_ = true;
+  reply_ = Reply::none;
+  request_.method.clear();
+  co_await respond(problem(status, why));
+  co_await linger();
+}
+
+// What the peer still sends is read and dropped for a while: closing at once would reset the
+// connection and take the reply with it.
+Task<void> Connection::linger() {
+  socket_.end_writing();
+  const TimePoint until = shared_.loop.now() + limits::kLingerTime;
+  while (shared_.loop.now() < until) {
+    if (co_await receive(until) <= 0) co_return;
+  }
+}
+
+}  // namespace ragent

@@ -1,0 +1,469 @@
+#include <net/http_client.h>
+
+#include <base/scope.h>
+#include <base/text.h>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+namespace ragent {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+struct CloseMulti {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+struct CloseEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using List = std::unique_ptr<curl_slist, FreeList>;
+
+// scheme://host:port of a URL, for messages: never its user, path or query.
+std::string origin_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  std::string_view host = url.substr(begin, url.substr(begin).find_first_of("/?#"));
+  if (const std::size_t at = host.rfind('@'); at != std::string_view::npos) {
+    host.remove_prefix(at + 1);
+  }
+  return std::string(url.substr(0, begin)) + printable(host, 200);
+}
+
+class CurlClient;
+
+// One call: lives in the frame of send(). libcurl's callbacks only store; the coroutine hands on.
+struct Transfer {
+  Transfer(CurlClient& of, Loop& loop, HttpCall asked)
+      : client(of),
+        loop(loop),
+        call(std::move(asked)),
+        origin(origin_of(call.request.url)),
+        changed(loop) {}
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+  ~Transfer();
+
+  Result<void> set_up(const HttpClientOptions& options);
+  std::size_t head_line(std::string_view line);
+  std::size_t body(std::string_view bytes);
+  void completed(CURLcode code);
+  bool started();   // connected, and sending or receiving
+  bool progressed();  // with connecting or sending, since the last time this was asked
+  Error error_of(CURLcode code);
+  Error silent();
+
+  CurlClient& client;
+  Loop& loop;
+  HttpCall call;
+  std::string origin;
+  Signal changed;
+  std::unique_ptr<CURL, CloseEasy> easy = {};
+  List headers = {};
+  HttpResponse head = {};
+  std::size_t head_bytes = 0;
+  bool head_whole = false;
+  std::string unread = {};  // for on_body
+  std::size_t received = 0;
+  bool paused = false;
+  bool added = false;
+  bool done = false;
+  std::optional<Error> error = {};
+  TimePoint heard = {};  // when the last byte came
+  curl_off_t progress = 0;
+  char message[CURL_ERROR_SIZE] = {};
+};
+
+class CurlClient final : public HttpClient {
+ public:
+  CurlClient(Loop& loop, HttpClientOptions options)
+      : loop_(loop),
+        options_(std::move(options)),
+        work_(loop),
+        multi_(curl_multi_init()),
+        scope_(loop) {
+    RAGENT_ASSERT(multi_ != nullptr);
+    set(CURLMOPT_SOCKETFUNCTION, &socket_changed);
+    set(CURLMOPT_SOCKETDATA, this);
+    set(CURLMOPT_TIMERFUNCTION, &timer_changed);
+    set(CURLMOPT_TIMERDATA, this);
+    set(CURLMOPT_MAX_TOTAL_CONNECTIONS, static_cast<long>(options_.connections_max));
+    set(CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_max));
+    scope_.spawn(drive());
+  }
+  ~CurlClient() override { RAGENT_ASSERT(transfers_.empty()); }  // a client outlives its calls
+
+  Task<HttpResponse> send(HttpCall call) override;
+
+  void add(Transfer& transfer) {
+    transfers_.insert(&transfer);
+    curl_multi_add_handle(multi_.get(), transfer.easy.get());
+    transfer.added = true;
+  }
+  void remove(Transfer& transfer) {
+    if (transfer.added) curl_multi_remove_handle(multi_.get(), transfer.easy.get());
+    transfers_.erase(&transfer);
+  }
+
+ private:
+  struct Socket {
+    int wanted = CURL_POLL_NONE;
+    int ready = 0;
+    std::unique_ptr<Watch> read = {};
+    std::unique_ptr<Watch> write = {};
+  };
+
+  template <class T>
+  void set(CURLMoption option, T value) {
+    RAGENT_ASSERT(curl_multi_setopt(multi_.get(), option, value) == CURLM_OK);
+  }
+  static int socket_changed(CURL*, curl_socket_t fd, int what, void* self, void*) {
+    auto& client = *static_cast<CurlClient*>(self);
+    if (what == CURL_POLL_REMOVE) {
+      client.sockets_.erase(fd);  // now: libcurl is about to close it
+    } else {
+      client.sockets_[fd].wanted = what;
+      client.arm(fd, client.sockets_[fd]);
+    }
+    return 0;
+  }
+  static int timer_changed(CURLM*, long timeout, void* self) {
+    auto& client = *static_cast<CurlClient*>(self);
+    client.time(timeout);
+    client.work_.set();
+    return 0;
+  }
+  // A millisecond late: its clock and ours round, and it does not ask twice for the same time.
+  void time(long timeout) {
+    timer_.reset();
+    if (timeout >= 0) timer_ = loop_.now() + milliseconds(timeout > 0 ? timeout + 1 : 0);
+  }
+  void arm(int fd, Socket& socket) {
+    const auto one = [&](int poll, int select, Readiness readiness, std::unique_ptr<Watch>& watch) {
+      if ((socket.wanted & poll) == 0) {
+        watch.reset();
+      } else if (!watch) {
+        watch = loop_.watch(fd, readiness, [this, fd, select] { now_ready(fd, select); });
+      }
+    };
+    one(CURL_POLL_IN, CURL_CSELECT_IN, Readiness::readable, socket.read);
+    one(CURL_POLL_OUT, CURL_CSELECT_OUT, Readiness::writable, socket.write);
+  }
+  void now_ready(int fd, int select) {
+    Socket& socket = sockets_.at(fd);
+    if (socket.ready == 0) ready_.push_back(fd);
+    socket.ready |= select;
+    work_.set();
+  }
+  // libcurl wants to be told again while there is more: the spent watches are set anew.
+  void act(int fd) {
+    const auto found = sockets_.find(fd);
+    if (found == sockets_.end() || found->second.ready == 0) return;
+    const int ready = std::exchange(found->second.ready, 0);
+    int running = 0;
+    curl_multi_socket_action(multi_.get(), fd, ready, &running);
+    const auto after = sockets_.find(fd);  // it may be gone, or another one of that number
+    if (after == sockets_.end()) return;
+    if ((ready & CURL_CSELECT_IN) != 0) respent(fd, after->second, CURL_POLL_IN);
+    if ((ready & CURL_CSELECT_OUT) != 0) respent(fd, after->second, CURL_POLL_OUT);
+  }
+  void respent(int fd, Socket& socket, int poll) {
+    // The old watch goes after the new one came: so the reactor keeps the descriptor.
+    auto& watch = poll == CURL_POLL_IN ? socket.read : socket.write;
+    const auto old = std::exchange(watch, nullptr);
+    arm(fd, socket);
+  }
+  void collect() {
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      const CURLcode code = message->data.result;
+      Transfer* transfer = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+      transfer->completed(code);
+    }
+  }
+  Task<void> drive();
+
+  Loop& loop_;
+  HttpClientOptions options_;
+  std::map<int, Socket> sockets_;
+  std::vector<int> ready_;
+  std::optional<TimePoint> timer_;
+  std::set<Transfer*> transfers_;
+  Signal work_;
+  std::unique_ptr<CURLM, CloseMulti> multi_;  // closing it calls back: after what that uses
+  Scope scope_;
+};
+
+Task<void> CurlClient::drive() {
+  for (;;) {
+    if (ready_.empty()) {
+      if (timer_) {
+        co_await work_.until(*timer_);
+      } else {
+        co_await work_;
+      }
+    }
+    work_.reset();
+    if (timer_ && *timer_ <= loop_.now()) {
+      timer_.reset();
+      int running = 0;
+      curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+      long timeout = -1;
+      curl_multi_timeout(multi_.get(), &timeout);
+      if (!timer_) time(timeout);
+    }
+    for (const int fd : std::exchange(ready_, {})) act(fd);
+    collect();
+  }
+}
+
+Transfer::~Transfer() { client.remove(*this); }
+
+bool Transfer::started() {
+  curl_off_t before = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_PRETRANSFER_TIME_T, &before);
+  return before > 0;
+}
+
+bool Transfer::progressed() {
+  curl_off_t sent = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
+  const curl_off_t now = sent + (started() ? 1 : 0);
+  return std::exchange(progress, now) != now;
+}
+
+std::size_t Transfer::head_line(std::string_view line) {
+  heard = loop.now();
+  head_bytes += line.size();
+  if (head_bytes > limits::kResponseHeadBytesMax ||
+      head.headers.list().size() > limits::kHeadersMax) {
+    error =
+        Error{.kind = ErrorKind::invalid, .message = origin + ": the response's head is too large"};
+    return 0;
+  }
+  const std::size_t size = line.size();
+  line = trim(line);
+  if (head_whole && !line.starts_with("HTTP/")) return size;  // a trailer, after the body
+  if (line.starts_with("HTTP/")) {  // again after an informational response
+    head = {};
+    head_whole = false;
+    head.status = 0;
+    const std::size_t space = line.find(' ');
+    const std::string_view status = space == line.npos ? "" : line.substr(space + 1, 3);
+    std::from_chars(status.data(), status.data() + status.size(), head.status);
+  } else if (line.empty()) {
+    head_whole = head.status >= 200;
+  } else if (const std::size_t colon = line.find(':'); colon != line.npos) {
+    head.headers.add(std::string(trim(line.substr(0, colon))),
+                     std::string(trim(line.substr(colon + 1))));
+  }
+  return size;
+}
+
+std::size_t Transfer::body(std::string_view bytes) {
+  heard = loop.now();
+  if (call.on_body && unread.size() >= limits::kClientUnreadBytesMax) {
+    paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  if (bytes.size() > call.body_max - received) {
+    error = Error{.kind = ErrorKind::invalid,
+                  .message = fmt::format("{}: the response is larger than {} bytes, what this "
+                                         "call takes at most",
+                                         origin, call.body_max)};
+    return bytes.empty() ? 1 : 0;
+  }
+  received += bytes.size();
+  (call.on_body ? unread : head.body) += bytes;
+  if (call.on_body) changed.set();
+  return bytes.size();
+}
+
+void Transfer::completed(CURLcode code) {
+  done = true;
+  if (!error && code != CURLE_OK) error = error_of(code);
+  if (!error && !head_whole) {
+    error = Error{.kind = ErrorKind::unavailable,
+                  .message = origin + " closed the connection within the response's head"};
+  }
+  changed.set();
+}
+
+Error Transfer::error_of(CURLcode code) {
+  const std::string detail = printable(message[0] ? message : curl_easy_strerror(code), 300);
+  const auto unavailable = [&](std::string_view what) {
+    return Error{.kind = ErrorKind::unavailable,
+                 .message = fmt::format("{} {} ({})", origin, what, detail)};
+  };
+  switch (code) {
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:  // of the URL or, once connected, of the answer
+      if (started()) return unavailable("does not speak HTTP");
+      return {.kind = ErrorKind::invalid,
+              .message =
+                  fmt::format("expected a URL http://… or https://…, got {} ({})", origin, detail)};
+    case CURLE_OPERATION_TIMEDOUT:
+      return {.kind = ErrorKind::timeout,
+              .message = fmt::format("{} could not be connected within {} ms ({})", origin,
+                                     call.connect_max.count(), detail)};
+    case CURLE_COULDNT_RESOLVE_HOST: return unavailable("has no address: is the name right?");
+    case CURLE_COULDNT_RESOLVE_PROXY: return unavailable("needs a proxy that has no address");
+    case CURLE_COULDNT_CONNECT: return unavailable("does not accept connections");
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR: return unavailable("cannot be trusted or speaks no TLS");
+    case CURLE_SSL_CACERT_BADFILE: return unavailable("was not asked: the file of certificates");
+    case CURLE_PARTIAL_FILE: return unavailable("ended the response early");
+    case CURLE_GOT_NOTHING: return unavailable("closed the connection without a response");
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR: return unavailable("broke the connection");
+    default: return unavailable("could not be asked");
+  }
+}
+
+Error Transfer::silent() {
+  return {.kind = ErrorKind::timeout,
+          .message = fmt::format("{} sent nothing for {} ms ({})", origin, call.silence_max.count(),
+                                 head_whole ? fmt::format("after {} bytes of the body", received)
+                                            : "before the response's head was whole")};
+}
+
+extern "C" {
+static std::size_t ragent_head(char* bytes, std::size_t, std::size_t size, void* transfer) {
+  return static_cast<Transfer*>(transfer)->head_line({bytes, size});
+}
+static std::size_t ragent_body(char* bytes, std::size_t, std::size_t size, void* transfer) {
+  return static_cast<Transfer*>(transfer)->body({bytes, size});
+}
+}
+
+Result<List> list_of(const HttpRequest& request) {
+  if (Result<void> checked = check_headers(request.headers); !checked) {
+    return fail(std::move(checked.error()));
+  }
+  List list;
+  const auto add = [&](const std::string& line) {
+    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    if (!longer) throw std::bad_alloc();
+    static_cast<void>(list.release());  // the head of the longer one
+    list.reset(longer);
+  };
+  for (const auto& [name, value] : request.headers.list()) {
+    add(value.empty() ? name + ";" : name + ": " + value);
+  }
+  if (!request.headers.find("expect")) add("Expect:");  // a round trip more before large bodies
+  if (!request.headers.find("content-type")) add("Content-Type:");
+  return list;
+}
+
+Result<void> Transfer::set_up(const HttpClientOptions& options) {
+  easy.reset(curl_easy_init());
+  if (!easy) return fail(ErrorKind::unavailable, "out of memory for a call to " + origin);
+  bool good = true;
+  const auto set = [&](CURLoption option, auto value) {
+    good = good && curl_easy_setopt(easy.get(), option, value) == CURLE_OK;
+  };
+  const HttpRequest& request = call.request;
+  if (!is_token(request.method)) return fail(ErrorKind::invalid, "the method is no word");
+  if (request.url.contains('\0')) return fail(ErrorKind::invalid, "the URL has a zero byte");
+  Result<List> list = list_of(request);
+  if (!list) return fail(std::move(list.error()));
+  headers = std::move(*list);
+  set(CURLOPT_URL, request.url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_HTTPHEADER, headers.get());
+  if (request.method == "HEAD") {
+    set(CURLOPT_NOBODY, 1L);
+  } else if (request.method != "GET" || !request.body.empty()) {
+    if (!request.body.empty() || request.method == "POST" || request.method == "PUT" ||
+        request.method == "PATCH") {
+      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+      set(CURLOPT_POSTFIELDS, request.body.c_str());  // not copied
+    }
+    set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_QUICK_EXIT, 1L);  // a cancelled call does not wait for its resolving thread
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(call.connect_max.count()));
+  set(CURLOPT_ERRORBUFFER, message);
+  set(CURLOPT_PRIVATE, this);
+  set(CURLOPT_HEADERFUNCTION, &ragent_head);
+  set(CURLOPT_HEADERDATA, this);
+  set(CURLOPT_WRITEFUNCTION, &ragent_body);
+  set(CURLOPT_WRITEDATA, this);
+  if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+  if (!options.unix_socket.empty()) {
+    set(CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
+    set(CURLOPT_PROXY, "");
+  }
+  if (!good) return fail(ErrorKind::internal, "libcurl does not take an option it should know");
+  return {};
+}
+
+Task<HttpResponse> CurlClient::send(HttpCall call) {
+  if (transfers_.size() >= limits::kClientCallsMax) {
+    co_return fail(ErrorKind::unavailable,
+                   fmt::format("{} calls are under way, the most of one client: try later",
+                               limits::kClientCallsMax));
+  }
+  Transfer transfer(*this, loop_, std::move(call));
+  co_await transfer.set_up(options_);
+  add(transfer);
+  const HttpCall& asked = transfer.call;
+  const bool limited = asked.time_max.count() > 0;
+  const TimePoint end = loop_.now() + asked.time_max;
+  transfer.heard = loop_.now();
+  for (;;) {
+    const TimePoint silent = transfer.heard + asked.silence_max;
+    const bool in_time = co_await transfer.changed.until(limited ? std::min(silent, end) : silent);
+    transfer.changed.reset();
+    if (!transfer.unread.empty()) {
+      const std::string bytes = std::exchange(transfer.unread, {});
+      Result<void> taken = asked.on_body(transfer.head, bytes);
+      if (!taken) co_return std::move(taken.error());
+    }
+    if (transfer.error) co_return std::move(*transfer.error);
+    if (transfer.done && transfer.unread.empty()) break;
+    if (std::exchange(transfer.paused, false)) {
+      transfer.heard = loop_.now();
+      curl_easy_pause(transfer.easy.get(), CURLPAUSE_CONT);  // may call back, and store more
+    }
+    if (in_time) continue;
+    if (limited && loop_.now() >= end) {
+      co_return fail(ErrorKind::timeout,
+                     fmt::format("{} did not finish within {} ms ({} bytes of the body came)",
+                                 transfer.origin, asked.time_max.count(), transfer.received));
+    }
+    if (loop_.now() < transfer.heard + asked.silence_max) continue;
+    // Connecting, and waiting for a free connection, have a time of their own.
+    if (!transfer.progressed() && transfer.started()) co_return transfer.silent();
+    transfer.heard = loop_.now();
+  }
+  co_return std::move(transfer.head);
+}
+
+}  // namespace
+
+std::unique_ptr<HttpClient> make_http_client(Loop& loop, HttpClientOptions options) {
+  // Thread-safe and counted; never undone, as other parts of the program may use libcurl.
+  RAGENT_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+  // A resolver of libcurl's own thread: else a slow name would stop the shard.
+  RAGENT_ASSERT((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) != 0);
+  return std::make_unique<CurlClient>(loop, std::move(options));
+}
+
+}  // namespace ragent
