@@ -169,9 +169,9 @@ TEST(SaysAny, FindsWholeWordsAndTheirForms) {
   EXPECT_FALSE(says("check now in", {"check in"}));
   EXPECT_TRUE(says("Prosím zarezervujte", {"zarezervujte"}));
   EXPECT_TRUE(says("请帮我预订机票", {"预订"}));
-  for (const char* text : {"Don't book anything, what does it cost?", "I do not want you to book",
-                           "no booking please", "Tell me without booking it", "don’t book",
-                           "I will never book there"}) {
+  for (const char* text :
+       {"Don't book anything, what does it cost?", "I do not want you to book", "no booking please",
+        "Tell me without booking it", "don’t book", "I will never book there"}) {
     EXPECT_FALSE(says(text, {"book"})) << text;
   }
   for (const char* text : {"Why not? Book it", "No, book the other one", "not that but book this",

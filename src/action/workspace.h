@@ -14,8 +14,7 @@
 #include <ragent/tool.h>
 
 #include <map>
-
-struct stat;
+#include <sys/stat.h>
 
 namespace ragent {
 
