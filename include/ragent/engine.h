@@ -63,7 +63,7 @@ EngineOptions embedded(EngineOptions options = {});
 
 struct RunOptions {
   Tenant tenant = {};
-  std::string session = {};  // empty: a new one
+  std::string session = {};  // A-Z a-z 0-9 . _ - : @, at most 64 bytes; empty: a new one
   // Idempotency key: it names one run of the tenant. Starting again with it answers that run,
   // whatever session or input is given. Not with `steer`.
   std::string key = {};

@@ -2,6 +2,8 @@
 
 #include <action/exec.h>
 #include <base/hash.h>
+#include <base/text.h>
+#include <profile/names.h>
 #include <ragent/limits.h>
 #include <runtime/handle.h>
 
@@ -284,11 +286,30 @@ Result<Answer> Engine::run(const Agent& agent, Input input, RunOptions options) 
   return handle->wait();
 }
 
-Result<RunHandle> Engine::start(const Agent& agent, Input input, RunOptions options) {
+namespace {
+
+Result<void> check_input(const Input& input, const RunOptions& options) {
   if (input.text.size() > limits::kInputBytesMax) {
     return fail(ErrorKind::invalid, "the input has " + std::to_string(input.text.size()) +
                                         " bytes, at most " +
                                         std::to_string(limits::kInputBytesMax) + " are taken");
+  }
+  if (!valid_utf8(input.text)) {
+    return fail(ErrorKind::invalid, "the input: expected text in UTF-8, got `" +
+                                        visible(std::string_view(input.text).substr(0, 60)) + "`");
+  }
+  if (!options.session.empty() && !is_session_name(options.session)) {
+    return fail(ErrorKind::invalid, "the session: expected " + std::string(kSessionExpected) +
+                                        ", got `" + visible(options.session) + "`");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RunHandle> Engine::start(const Agent& agent, Input input, RunOptions options) {
+  if (Result<void> right = check_input(input, options); !right) {
+    return fail(std::move(right.error()));
   }
   if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   auto state = std::make_shared<RunHandle::State>(core_, options.tenant);
@@ -309,6 +330,7 @@ Task<Answer> Engine::call(Agent agent, Input input, RunOptions options) {
                         "engine.call is for coroutines on a shard of this engine: elsewhere "
                         "use engine.run, or engine.block_on around the coroutine"};
   }
+  co_await check_input(input, options);
   auto state = std::make_shared<RunHandle::State>(core_, options.tenant);
   auto ended = std::make_shared<Op>(here->loop());
   state->when_finished([loop = &here->loop(), ended] {  // the loop outlives every shard

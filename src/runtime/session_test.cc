@@ -59,6 +59,20 @@ std::string text_of(RunHandle& run) {
   return answer ? answer->text : answer.error().message;
 }
 
+TEST(SessionTest, OddNamesAndBrokenTextAreRefusedBeforeAnythingIsWritten) {
+  Home home(calls("hold"), 1);
+  for (const char* name : {"a b", "../x", "-x", "caf\xc3\xa9", "x\x1b"}) {
+    Result<RunHandle> run = home.engine->start(clerk(), "go", {.session = name});
+    ASSERT_FALSE(run) << name;
+    EXPECT_EQ(run.error().kind, ErrorKind::invalid);
+    EXPECT_THAT(run.error().message, ::testing::HasSubstr("the session: expected a name"));
+  }
+  Result<RunHandle> run = home.engine->start(clerk(), "broken \xff");
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().message, "the input: expected text in UTF-8, got `broken \\xff`");
+  EXPECT_EQ(home.runs(), 0U);
+}
+
 TEST(KeyTest, NamesOneRunWhateverTheSessionAndTheShard) {
   auto go = std::make_shared<std::atomic<bool>>(false);
   Home home(calls("hold"), 4);
@@ -93,7 +107,7 @@ TEST(KeyTest, NamesOneRunForCallersAtTheSameTime) {
         for (int key = 0; key < kKeys; ++key) {
           Result<RunHandle> run = home.engine->start(
               clerk(), "go",
-              {.session = "of " + std::to_string(caller), .key = std::to_string(key)});
+              {.session = "of-" + std::to_string(caller), .key = std::to_string(key)});
           if (run && run->wait()) ids[caller][static_cast<std::size_t>(key)] = run->id();
         }
       });
