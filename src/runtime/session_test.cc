@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <gmock/gmock.h>
 #include <poll.h>
 #include <set>
 #include <thread>
