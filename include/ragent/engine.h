@@ -80,6 +80,7 @@ enum class RunState : std::uint8_t {
   waiting_ask,
   waiting_timer,
   waiting_message,
+  queued,  // behind a run of its session that waits for a person or cannot go on
   in_doubt,
   unbound,
   diverged,

@@ -104,7 +104,9 @@ class Follower {
     bool stopped = state_ == "unbound" || state_ == "diverged" || state_ == "quarantined" ||
                    state_ == "paused";
     if (stopped) return park(state_, kExitStopped, why_);
-    if (state_ == "waiting_message") return park(state_, kExitWaiting, why_);
+    if (state_ == "waiting_message" || state_ == "queued") {
+      return park(state_, kExitWaiting, why_);
+    }
     // A decision is on its way, or the reason is in an event that is still to come.
     std::this_thread::sleep_for(kTick);
   }

@@ -26,6 +26,7 @@ std::string state_text(std::string_view state, std::string_view outcome) {
   if (state == "waiting_ask") return "asks you";
   if (state == "waiting_timer") return "sleeps";
   if (state == "waiting_message") return "waits for a message";
+  if (state == "queued") return "queued behind another run of its session";
   if (state == "in_doubt") return "in doubt";
   return std::string(state);
 }

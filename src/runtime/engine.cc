@@ -19,7 +19,7 @@ std::string_view to_string(Outcome outcome) {
 
 std::string_view to_string(RunState state) {
   static constexpr std::string_view kNames[] = {
-      "working", "waiting_ask", "waiting_timer", "waiting_message", "in_doubt",
+      "working", "waiting_ask", "waiting_timer", "waiting_message", "queued", "in_doubt",
       "unbound", "diverged",    "quarantined",   "paused",          "ended"};
   return kNames[static_cast<std::size_t>(state)];
 }

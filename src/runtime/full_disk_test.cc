@@ -195,7 +195,8 @@ TEST(PatienceTest, PausesGrowUntilItIsOver) {
     now += *pause;
     ++pauses;
   }
-  EXPECT_EQ(pauses, 4);  // 100 + 200 + 400 + 800 ms
+  EXPECT_EQ(pauses, 4);  // 100 + 200 + 400 + 300 ms
+  EXPECT_EQ(now, TimePoint{} + 1s);  // no longer than that
   patience.reset();
   EXPECT_EQ(patience.next(now), limits::kStoreRetryFirst);
 }

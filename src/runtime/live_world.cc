@@ -75,7 +75,9 @@ void LiveRun::set_wait(WaitRow row) {
     LiveRun* run = *self;
     if (!run) return;
     run->emit(event);
-    if (run->idle() && event.record != "timer") run->shard_.stands_still(*run, run->standing());
+    if (!run->idle() || event.record == "timer") return;
+    run->stands_ = true;
+    run->shard_.stands_still(*run, run->standing());
   });
 }
 
@@ -129,6 +131,7 @@ Result<void> LiveRun::answer(const StepName& step, const Decision& decision) {
                 .body = to_json(decision).dump()};
   asked.op->n = append(std::move(record));
   asked.op->decision = decision;
+  stands_ = false;
   asked.op->done.set();
   return {};
 }
@@ -210,6 +213,10 @@ void LiveRun::deliver() {
     hand_out(undelivered_.front().second);
     undelivered_.pop_front();
   }
+  // What was answered is over, and another question still waits: no wait begins that would say so.
+  if (stands_ || !undelivered_.empty() || !idle() || asked_.empty()) return;
+  stands_ = true;
+  shard_.stands_still(*this, standing());
 }
 
 // ---- attempts of effects

@@ -2,7 +2,7 @@
 // whoever tries; any thread, one at a time.
 //
 //   Patience patience(options.full_disk_wait);
-//   auto pause = patience.next(loop.now());   // nothing: it lasted too long
+//   auto pause = patience.next(loop.now());   // nothing: it lasted too long; never past the end
 //   patience.reset();                         // it was written
 #pragma once
 
@@ -21,8 +21,9 @@ class Patience {
   std::optional<std::chrono::milliseconds> next(std::chrono::steady_clock::time_point now) {
     pause_ = since_ ? std::min(pause_ * 2, limits::kStoreRetryMax) : limits::kStoreRetryFirst;
     if (!since_) since_ = now;
-    if (now - *since_ >= at_most_) return {};
-    return pause_;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*since_ + at_most_ - now);
+    if (left.count() <= 0) return {};
+    return std::min(pause_, left);
   }
 
  private:

@@ -2,14 +2,11 @@
 #include <runtime/test_engine.h>
 
 #include <store/memory/memory_store.h>
+#include <runtime/world.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 namespace ragent {
@@ -48,46 +45,49 @@ class RebindTest : public ::testing::Test {
   std::string folder_;
 };
 
+// The pool of what blocks, held up until somebody lets it go.
+struct Held {
+  std::mutex mutex;
+  std::vector<Function> jobs;  // guarded by mutex
+  std::size_t count() {
+    std::lock_guard lock(mutex);
+    return jobs.size();
+  }
+};
+class HeldPool : public Pool {
+ public:
+  explicit HeldPool(std::shared_ptr<Held> held) : held_(std::move(held)) {}
+  Result<void> run(Function function) override {
+    std::lock_guard lock(held_->mutex);
+    held_->jobs.push_back(std::move(function));
+    return {};
+  }
+
+ private:
+  std::shared_ptr<Held> held_;  // shared with the test
+};
+
 TEST_F(RebindTest, OthersGoOnWhileItsFilesAreRead) {
   const std::vector<std::string> runs = leave(3);
-  // Reading it waits until somebody writes.
-  std::filesystem::remove(file());
-  ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
   EngineOptions with = options(make_memory_store(disk_), [](const ModelRequest&) -> Result<Reply> {
     return Reply{.text = "here"};
   });
   with.threads = 1;
+  auto held = std::make_shared<Held>();
+  with.world = std::make_unique<World>(real_world());
+  with.world->pool = [held](Loop&, std::size_t threads, std::size_t queue) {
+    bool blocking = threads == limits::kBlockingThreads;
+    return blocking ? std::make_unique<HeldPool>(held) : make_pool(threads, queue);
+  };
   Engine engine(std::move(with));
   ASSERT_TRUE(engine.open());
-
-  std::atomic<bool> answered = false;
-  std::atomic<bool> too_late = false;
-  std::atomic<bool> again = false;
-  std::jthread writer([&](const std::stop_token& stop) {
-    auto fed = [&] {  // when somebody reads
-      const int fifo = ::open(file().c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-      if (fifo < 0) return false;
-      const bool whole = ::write(fifo, kAgent.data(), kAgent.size()) == std::ssize(kAgent);
-      return ::close(fifo) == 0 && whole;
-    };
-    auto wait_for = [&](const std::function<bool()>& what) {
-      const auto patience = std::chrono::steady_clock::now() + 10s;
-      while (!stop.stop_requested() && std::chrono::steady_clock::now() < patience) {
-        if (what()) return true;
-        std::this_thread::sleep_for(1ms);
-      }
-      return false;
-    };
-    too_late = !wait_for([&] { return answered.load(); });
-    wait_for(fed);
-    wait_for([] { return false; });
-    again = !stop.stop_requested() && fed();  // so that the test ends
-  });
   Result<Answer> other =
       engine.run({.profile = {.name = "other"}, .model = "test", .planner = "direct"}, "go");
-  answered = true;
   ASSERT_TRUE(other) << other.error().message;
-  EXPECT_FALSE(too_late) << "the shard waited for the files of an agent";
+  while (held->count() == 0) std::this_thread::sleep_for(1ms);
+  std::vector<Function> reads = std::exchange(held->jobs, {});
+  EXPECT_EQ(reads.size(), 1U) << "three runs of one agent read its files once";
+  for (Function& read : reads) read();
   for (const std::string& run : runs) {
     Result<RunHandle> handle = engine.attach(run);
     if (!handle) continue;  // it has ended meanwhile
@@ -95,7 +95,23 @@ TEST_F(RebindTest, OthersGoOnWhileItsFilesAreRead) {
     ASSERT_TRUE(answer) << answer.error().message;
     EXPECT_EQ(answer->text, "here");
   }
-  EXPECT_FALSE(again) << "three runs of one agent read its files more than once";
+  EXPECT_EQ(held->count(), 0U);
+}
+
+TEST_F(RebindTest, NothingIsAllowedWhenThePermissionsCannotBeRead) {
+  const std::vector<std::string> runs = leave(1);
+  std::ofstream(file()) << "[permissions\n";
+  EngineOptions with = options(make_memory_store(disk_), [](const ModelRequest&) -> Result<Reply> {
+    return Reply{.text = "here"};
+  });
+  with.threads = 1;
+  Engine engine(std::move(with));
+  Result<RunHandle> run = engine.attach(runs[0]);
+  ASSERT_TRUE(run) << run.error().message;
+  Result<Answer> answer = run->wait();
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().message.find("is unbound: its permissions: "), std::string::npos)
+      << answer.error().message;
 }
 
 }  // namespace

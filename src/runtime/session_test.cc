@@ -119,6 +119,57 @@ TEST(KeyTest, NamesOneRunForCallersAtTheSameTime) {
   EXPECT_EQ(home.runs(), static_cast<std::size_t>(kKeys));
 }
 
+// An input behind a run that waits for a person says so, whoever began that run and when.
+TEST(SessionTest, AQueuedRunSaysThatTheOneBeforeItWaits) {
+  Home home(calls("pay"), 1);
+  std::string parked;
+  for (bool reopened : {false, true}) {
+    if (reopened) {
+      home.engine.reset();
+      EngineOptions with = options(make_memory_store(home.disk), calls("pay"));
+      with.threads = 1;
+      with.resume = false;
+      home.engine.emplace(std::move(with));
+    } else {
+      Result<RunHandle> first = home.engine->start(asker(), "one", {.session = "s"});
+      ASSERT_TRUE(first) << first.error().message;
+      ASSERT_FALSE(first->wait());
+      parked = first->id();
+    }
+    Result<RunHandle> behind = home.engine->start(asker(), "two", {.session = "s"});
+    ASSERT_TRUE(behind) << behind.error().message;
+    Result<Answer> answer = behind->wait();
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, ErrorKind::conflict);
+    EXPECT_THAT(answer.error().message, ::testing::HasSubstr("is queued behind another one: run "));
+    EXPECT_THAT(answer.error().message, ::testing::HasSubstr("`ragent asks " + parked));
+  }
+  Result<RunHandle> last = home.engine->start(clerk(), "three", {.session = "s"});
+  ASSERT_TRUE(last) << last.error().message;
+  ASSERT_TRUE(home.engine->answer(parked + "/0:2.0", {.allowed = true}));
+  ASSERT_TRUE(home.engine->attach(parked)->wait());
+  EXPECT_FALSE(last->wait());  // now "two" asks
+}
+
+TEST(SessionTest, TheSecondOfTwoQuestionsIsWaitedForWhenTheFirstIsAnswered) {
+  Home home(
+      [](const ModelRequest& request) -> Result<Reply> {
+        ToolCall pay{.tool = "pay", .arguments = Json::object({})};
+        if (request.transcript.replies() > 0) return Reply{.text = "paid"};
+        return Reply{.calls = {pay, pay}, .finish = Finish::calls};
+      },
+      1);
+  Result<RunHandle> run = home.engine->start(asker(), "pay twice");
+  ASSERT_TRUE(run) << run.error().message;
+  ASSERT_FALSE(run->wait());
+  ASSERT_TRUE(home.engine->answer(run->id() + "/0:2.0", {.allowed = true}));
+  Result<Answer> still = run->wait();
+  ASSERT_FALSE(still);
+  EXPECT_THAT(still.error().message, ::testing::HasSubstr("/0:2.1 --allow"));
+  ASSERT_TRUE(home.engine->answer(run->id() + "/0:2.1", {.allowed = true}));
+  EXPECT_EQ(text_of(*run), "paid");
+}
+
 // The run at work must first be read from the journal: meanwhile a second start of the key comes.
 TEST(KeyTest, NamesOneRunThatInterruptsAParkedOne) {
   Home home(calls("pay"), 1);

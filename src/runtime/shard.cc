@@ -8,6 +8,7 @@
 #include <runtime/handle.h>
 
 #include <filesystem>
+#include <ranges>
 
 namespace ragent {
 
@@ -223,7 +224,8 @@ Task<void> Shard::start_new(std::string uid, Agent agent, Input input, RunOption
   known.handles.push_back(handle);
   when_durable(ticket_, [handle, event = event_of(known.records.front())] { handle->push(event); });
   std::uint64_t ticket = ticket_;
-  if (sessions_[session_key(row)].runs.size() == 1) begin_next(session_key(row));
+  begin_next(session_key(row));  // perhaps of an earlier run that nobody has carried on yet
+  tell_queue(runs_.at(sessions_[session_key(row)].runs.front()));
   co_await committed(ticket);
 }
 
@@ -326,6 +328,7 @@ void Shard::begin(Known& known, RunMaterial material) {
   material.inbox.assign(known.inbox.begin(), known.inbox.end());
   known.inbox.clear();
   known.live = std::make_unique<LiveRun>(*this, std::move(material));
+  known.still.clear();
   for (const auto& weak : known.handles) {
     if (auto handle = weak.lock()) {
       handle->work();
@@ -443,6 +446,8 @@ void Shard::recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox) {
     }
     Known& known = runs_[row.uid];
     known.asleep = asleep;
+    if (asleep)
+      known.still = "run " + row.uid + " is " + row.state + ": `ragent resume " + row.uid + "`";
     known.place = parts_.places.hold(row.uid, row.session);
     known.row = row;
     for (InboxRow& waiting : inbox) {
@@ -524,12 +529,36 @@ void Shard::set_state(Known& known, RunState state, std::string why) {
     handle->push(event);
     handle->stand(text);
   }
+  known.still = std::move(text);
+  tell_queue(known);
 }
 
-void Shard::goes_on(const Known& known) {
-  for (const auto& weak : known.handles) {
-    if (auto handle = weak.lock()) handle->work();
+void Shard::tell_queue(const Known& front) {
+  auto session = sessions_.find(session_key(front.row));
+  if (front.still.empty() || session == sessions_.end()) return;
+  if (session->second.runs.front() != front.row.uid) return;
+  for (const std::string& uid : session->second.runs | std::views::drop(1)) {
+    std::string text = "run " + uid + " is queued behind another one: " + front.still;
+    Event event{.kind = Event::Kind::state,
+                .body = Json::object({{"state", to_string(RunState::queued)}, {"why", text}})};
+    for (const auto& weak : runs_.at(uid).handles) {
+      if (auto handle = weak.lock()) {
+        handle->push(event);
+        handle->stand(text);
+      }
+    }
   }
+}
+
+void Shard::goes_on(Known& known) {
+  auto work = [](const Known& one) {
+    for (const auto& weak : one.handles) {
+      if (auto handle = weak.lock()) handle->work();
+    }
+  };
+  work(known);
+  if (std::exchange(known.still, {}).empty()) return;
+  for (const std::string& uid : sessions_.at(session_key(known.row)).runs) work(runs_.at(uid));
 }
 
 // It waits for a person, or diverged.
@@ -540,6 +569,8 @@ void Shard::stands_still(LiveRun& run, std::string why) {
   for (const auto& weak : found->second.handles) {
     if (auto handle = weak.lock()) handle->stand(why);
   }
+  found->second.still = std::move(why);
+  tell_queue(found->second);
   if (run.idle()) scope_.spawn(evict_later(run.row().uid));
 }
 

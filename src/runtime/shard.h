@@ -95,6 +95,7 @@ class Shard {
     std::vector<std::weak_ptr<RunHandle::State>> handles = {};
     std::optional<std::string> cancelled = {};  // why it ends before it has begun
     Places::Hold place = {};
+    std::string still = {};  // why it stands still; empty: it does not
     bool loading = false;
     bool asleep = false;  // quarantined or paused: not resumed by itself
     std::vector<std::shared_ptr<Op>> loaded = {};  // shared with who waits for it
@@ -110,6 +111,7 @@ class Shard {
 
   std::string new_session();  // one that belongs to this shard
   std::string session_key(const RunRow& row) const { return row.tenant + "/" + row.session; }
+  void tell_queue(const Known& front);  // that it stands still
   Result<void> has_room(const Session& session) const;  // for one more input
   Result<Known*> find(const Tenant& tenant, const std::string& uid);
   Result<std::shared_ptr<const Binding>> bind(const Agent& agent, const RunOptions& options);
@@ -138,7 +140,7 @@ class Shard {
   Task<void> conclude(std::string uid, std::shared_ptr<Ended> ended);
   Task<void> check(const Known& known);
   Task<void> evict_later(std::string uid);
-  void goes_on(const Known& known);
+  void goes_on(Known& known);
   void set_state(Known& known, RunState state, std::string why);
   void made_durable(std::uint64_t ticket, std::uint64_t lsn);
   void flush();

@@ -38,7 +38,8 @@ Result<Declared> load_declared(const std::vector<ToolSpec>& specs, const std::st
   Declared out;
   if (permissions && !folder.empty()) {
     Result<Agent> loaded = load_agent(folder);
-    if (loaded) out.permissions = loaded->permissions;
+    if (!loaded) return fail(within("its permissions", std::move(loaded.error())));
+    out.permissions = loaded->permissions;
   }
   ToolBinder binder;  // the tools of one folder share its data
   for (const ToolSpec& spec : specs) {

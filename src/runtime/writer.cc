@@ -15,7 +15,12 @@ void JournalWriter::submit(Group group, Loop& loop, Committed committed) {
     if (busy_) return;
     busy_ = true;
   }
-  (void)parts_.pool.run([this] { pump(); });  // its queue holds one: the pump
+  start_pump();
+}
+
+void JournalWriter::start_pump() {
+  Result<void> started = parts_.pool.run([this] { pump(); });
+  if (!started) retry(std::move(started.error()));
 }
 
 bool JournalWriter::idle() const {
@@ -56,11 +61,18 @@ void JournalWriter::pump() {
 }
 
 void JournalWriter::stop(Error error) {
+  std::vector<Item> waiting;
   {
     std::lock_guard lock(mutex_);
     broken_ = true;
-    waiting_.clear();
+    waiting.swap(waiting_);
   }
+  // What a callback holds is its loop's: it goes there.
+  auto drop = [](Loop& loop, Committed committed) {
+    loop.post([committed = std::move(committed)] {});
+  };
+  for (Taken& item : std::exchange(taken_, {})) drop(*item.loop, std::move(item.committed));
+  for (Item& item : waiting) drop(*item.loop, std::move(item.committed));
   parts_.retry_loop.post(
       [this, error = std::move(error)]() mutable { parts_.failed(std::move(error)); });
 }
@@ -73,7 +85,7 @@ void JournalWriter::retry(Error error) {
     if (first) parts_.log.warn("commits wait for space", {{"error", error.message}});
     auto again = [](JournalWriter& writer, std::chrono::milliseconds wait) -> Task<void> {
       co_await writer.parts_.retry_loop.sleep(wait);
-      (void)writer.parts_.pool.run([&writer] { writer.pump(); });
+      writer.start_pump();
     };
     retrying_ = drive(again(*this, *pause));
     retrying_.start();

@@ -19,7 +19,8 @@ namespace ragent {
 
 class JournalWriter {
  public:
-  // `committed` runs on the submitter's loop with the lsn of its first record.
+  // `committed` runs on the submitter's loop with the lsn of its first record; when the engine stops
+  // instead, it is dropped there.
   using Committed = std::move_only_function<void(std::uint64_t lsn)>;
 
   struct Parts {
@@ -52,6 +53,7 @@ class JournalWriter {
     Committed committed;
   };
   bool take();
+  void start_pump();  // later, when the pool takes nothing
   void pump();  // on the pool: one commit after another until nothing waits
   void retry(Error error);  // the same group again, later
   void stop(Error error);
