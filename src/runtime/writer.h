@@ -19,8 +19,8 @@ namespace ragent {
 
 class JournalWriter {
  public:
-  // `committed` runs on the submitter's loop with the lsn of its first record; when the engine stops
-  // instead, it is dropped there.
+  // `committed` runs on the submitter's loop with the lsn of its first record; or it is dropped
+  // there, when the engine stops.
   using Committed = std::move_only_function<void(std::uint64_t lsn)>;
 
   struct Parts {
