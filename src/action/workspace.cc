@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,6 +31,10 @@ FileDescriptor open_folder(int at, const char* name) {
 
 std::string why_not(std::string_view doing, int error_number) {
   return system_error(doing, "it", error_number).message;
+}
+
+std::int64_t nanoseconds(const timespec& time) {
+  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
 }
 
 class Walk {
@@ -70,16 +75,21 @@ class Walk {
       return out;
     }
     (void)again.release();  // the stream's now
-    while (const dirent* entry = ::readdir(entries.get())) {
+    for (;;) {
+      errno = 0;
+      const dirent* entry = ::readdir(entries.get());
+      if (!entry) break;
       std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
       if (left_ == 0) {
         missed_(path, fmt::format("only {} entries are looked at", limits::kWorkspaceEntriesMax));
+        errno = 0;
         break;
       }
       --left_;
       out.emplace_back(name);
     }
+    if (errno != 0) missed_(path, why_not("read", errno));
     std::ranges::sort(out);
     return out;
   }
@@ -121,17 +131,19 @@ Result<std::string> read_steady(int folder, const std::string& name, const struc
 }  // namespace
 
 Workspace::Mark Workspace::mark_of(const struct stat& entry) {
-  return {.inode = entry.st_ino,
-          .bytes = entry.st_size,
-          .changed_ns = entry.st_ctim.tv_sec * 1'000'000'000 + entry.st_ctim.tv_nsec};
+  return {.inode = entry.st_ino, .bytes = entry.st_size, .changed_ns = nanoseconds(entry.st_ctim)};
 }
 
 void Workspace::look() {
+  timespec now = {};
+  // The clock of the files' times of change, which lags behind the others.
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  looked_ns_ = nanoseconds(now);
   FileDescriptor root = open_folder(AT_FDCWD, folder_.c_str());
   if (!root) return;  // the first call of this run
   Walk([&](int, const std::string&, const std::string& path,
            const struct stat& entry) { before_[path] = mark_of(entry); },
-       [](const std::string&, const std::string&) {})
+       [&](const std::string&, const std::string&) { seen_whole_ = false; })
       .folder(root, "", 0);
 }
 
@@ -151,6 +163,8 @@ void Workspace::keep_entry(ToolHost& host, int folder, const std::string& name,
                            const std::string& path, const struct stat& entry) {
   auto known = before_.find(path);
   if (known != before_.end() && known->second == mark_of(entry)) return;
+  // Where not all was seen before, what is unknown may be old.
+  if (known == before_.end() && !seen_whole_ && nanoseconds(entry.st_ctim) < looked_ns_) return;
   auto bytes = static_cast<std::uint64_t>(entry.st_size);
   if (!S_ISREG(entry.st_mode)) return leave_out(path, 0, "it is no regular file");
   if (bytes > limits::kOutputFileBytesMax) {

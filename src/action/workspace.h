@@ -41,6 +41,8 @@ class Workspace {
 
   std::string folder_;
   std::map<std::string, Mark> before_ = {};
+  bool seen_whole_ = true;  // by look(): nothing was over a limit or could not be read
+  std::int64_t looked_ns_ = 0;  // when that began
   std::vector<OutputFile> files_ = {};
   std::size_t kept_ = 0;
   std::size_t kept_bytes_ = 0;

@@ -121,6 +121,14 @@ TEST_F(WorkspaceTest, EverythingIsBounded) {
   EXPECT_THAT(lines(seen), ElementsAre("1/2/3/4/5/6/7/8/9/ 0 - more than 8 folders deep"));
 }
 
+TEST_F(WorkspaceTest, WhatWasThereBeforeIsNotNewWhenTheLookWasCutShort) {
+  call("seq 10000 15999 | xargs touch; echo 1");
+  // Files come into sight that the look before the call did not get to.
+  Observation seen = call("ls -U | head -n 3000 | xargs rm; echo 1 > new; echo 1");
+  for (const OutputFile& file : seen.files) EXPECT_EQ(file.name, "new");
+  EXPECT_FALSE(seen.files.empty());
+}
+
 TEST_F(WorkspaceTest, WhatCannotBeKeptIsNamedAndTheCallIsStillDone) {
   host_.full = true;
   Observation seen = call("echo x > a; echo 1");
