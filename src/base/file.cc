@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 
 namespace ragent {
+
+constexpr int kLinksMax = 40;  // one after the other, as Linux itself follows
 
 Error system_error(std::string_view doing, std::string_view path, int error_number) {
   ErrorKind kind = ErrorKind::io;
@@ -23,9 +26,33 @@ Error system_error(std::string_view doing, std::string_view path, int error_numb
   return {.kind = kind, .message = std::move(message)};
 }
 
+namespace {
+
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+// Of another kind reading may wait for ever, or never come to an end.
+Result<void> check_regular(const std::string& path, const struct stat& found) {
+  if (S_ISREG(found.st_mode)) return {};
+  return fail(ErrorKind::invalid, "cannot read " + path + ": expected a regular file, it is " +
+                                      std::string(kind_of(found.st_mode)));
+}
+
+}  // namespace
+
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat found = {};
+  // Looked at first, as opening alone can do something to a device; and again, as it was opened.
+  if (::stat(path.c_str(), &found) != 0) return fail(system_error("open", path, errno));
+  if (Result<void> regular = check_regular(path, found); !regular) return fail(regular.error());
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file) return fail(system_error("open", path, errno));
+  if (::fstat(file.get(), &found) != 0) return fail(system_error("open", path, errno));
+  if (Result<void> regular = check_regular(path, found); !regular) return fail(regular.error());
   std::string text;
   for (;;) {
     const std::size_t before = text.size();
@@ -44,15 +71,21 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
 
 namespace {
 
-// Synced and closed; on failure the caller removes it.
-Result<void> fill(FileDescriptor file, const std::string& path, std::string_view bytes,
-                  unsigned mode) {
-  if (::fchmod(file.get(), mode) != 0) return fail(system_error("set the mode of", path, errno));
+Result<void> write_all(const FileDescriptor& file, const std::string& path,
+                       std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
     if (put < 0 && errno != EINTR) return fail(system_error("write", path, errno));
     if (put > 0) bytes.remove_prefix(static_cast<std::size_t>(put));
   }
+  return {};
+}
+
+// Synced and closed; on failure the caller removes it.
+Result<void> fill(FileDescriptor file, const std::string& path, std::string_view bytes,
+                  unsigned mode) {
+  if (::fchmod(file.get(), mode) != 0) return fail(system_error("set the mode of", path, errno));
+  if (Result<void> written = write_all(file, path, bytes); !written) return written;
   if (::fsync(file.get()) != 0) return fail(system_error("sync", path, errno));
   if (::close(file.release()) != 0) return fail(system_error("close", path, errno));
   return {};
@@ -81,6 +114,29 @@ Result<void> write_file_atomic(const std::string& path, std::string_view bytes, 
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const FileDescriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened || ::fsync(opened.get()) != 0) return fail(system_error("sync", directory, errno));
+  return {};
+}
+
+Result<void> write_output(const std::string& path, std::string_view bytes) {
+  std::string end = path;
+  for (int links = 0;; ++links) {
+    std::string target(PATH_MAX, '\0');
+    const ssize_t size = ::readlink(end.c_str(), target.data(), target.size());
+    if (size < 0) break;  // no link: a file, or nothing yet
+    if (links == kLinksMax) return fail(system_error("write", path, ELOOP));
+    target.resize(static_cast<std::size_t>(size));
+    const std::size_t slash = end.rfind('/');
+    const bool relative = !target.starts_with('/') && slash != std::string::npos;
+    end = relative ? end.substr(0, slash + 1) + target : target;
+  }
+  struct stat existing = {};
+  const bool exists = ::stat(end.c_str(), &existing) == 0;
+  if (!exists || S_ISREG(existing.st_mode)) return write_file_atomic(end, bytes);
+  if (S_ISDIR(existing.st_mode)) return fail(system_error("write", path, EISDIR));
+  FileDescriptor file(::open(end.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  if (!file) return fail(system_error("open", path, errno));
+  if (Result<void> written = write_all(file, path, bytes); !written) return written;
+  if (::close(file.release()) != 0) return fail(system_error("close", path, errno));
   return {};
 }
 

@@ -52,6 +52,41 @@ TEST_F(FileTest, ABoundIsABound) {
   EXPECT_FALSE(read_file("/dev/zero", 1 << 20));  // has no end
 }
 
+TEST_F(FileTest, WhatIsNoRegularFileIsRefusedAtOnce) {
+  const std::string fifo = directory_ + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THAT(read_file(fifo, 100).error().message, HasSubstr("expected a regular file"));
+  EXPECT_THAT(read_file(fifo, 100).error().message, HasSubstr("it is a FIFO"));
+  EXPECT_THAT(read_file(directory_, 100).error().message, HasSubstr("it is a folder"));
+  EXPECT_THAT(read_file("/dev/zero", 100).error().message, HasSubstr("it is a device"));
+}
+
+TEST_F(FileTest, AnOutputFollowsLinks) {
+  ASSERT_TRUE(make_directories(directory_ + "/far"));
+  fs::create_symlink("far/page", directory_ + "/link");
+  fs::create_symlink("link", directory_ + "/again");
+  for (const std::string text : {"new", "old"}) {
+    ASSERT_TRUE(write_output(directory_ + "/again", text));
+    EXPECT_EQ(read_file(directory_ + "/far/page", 100), text);
+    EXPECT_TRUE(fs::is_symlink(directory_ + "/link"));
+    EXPECT_TRUE(fs::is_symlink(directory_ + "/again"));
+  }
+  fs::create_symlink("circle", directory_ + "/circle");
+  EXPECT_THAT(write_output(directory_ + "/circle", "x").error().message, HasSubstr("/circle: "));
+  EXPECT_TRUE(fs::is_symlink(directory_ + "/circle"));
+  EXPECT_EQ(write_output(directory_ + "/far", "x").error().kind, ErrorKind::invalid);
+}
+
+TEST_F(FileTest, AnOutputGoesIntoAFifoThatStaysOne) {
+  const std::string fifo = directory_ + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const FileDescriptor reading(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(write_output(fifo, "page"));
+  char text[16] = {};
+  EXPECT_EQ(::read(reading.get(), text, sizeof text), 4);
+  EXPECT_TRUE(fs::is_fifo(fifo));
+}
+
 TEST_F(FileTest, KeepsTheModeOfAnExistingFile) {
   const std::string path = directory_ + "/key";
   ASSERT_TRUE(write_file_atomic(path, "1", 0600));

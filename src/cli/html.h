@@ -1,7 +1,7 @@
 // The trace of a run as one self-contained HTML page: no script, nothing from outside, everything
 // that came from a model, a tool or a person escaped.
 //
-//   write_file("trace.html", trace_html(view));
+//   write_output("trace.html", trace_html(view));
 //
 // Pure; any thread.
 #pragma once

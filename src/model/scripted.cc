@@ -1,13 +1,14 @@
 #include <model/scripted.h>
 
+#include <ragent/limits.h>
+
+#include <base/file.h>
 #include <base/loop.h>
 #include <base/text.h>
 #include <model/messages.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 namespace ragent {
 namespace {
@@ -255,13 +256,12 @@ Result<Script> parse_script(std::string_view text) {
 }
 
 Result<Script> load_script(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return fail(ErrorKind::not_found,
-                path + ": cannot be read, expected a script of JSON lines ({\"answer\": …})");
+  Result<std::string> text = read_file(path, limits::kJsonBytesMax);
+  if (!text) {
+    text.error().message += "; expected a script of JSON lines ({\"answer\": …})";
+    return fail(std::move(text.error()));
   }
-  Result<Script> script = parse_script(text.view());
+  Result<Script> script = parse_script(*text);
   if (!script) return fail(within(path, std::move(script.error())));
   return script;
 }

@@ -104,7 +104,8 @@ class Case(unittest.TestCase):
     def ragent(self, *words, code=0):
         process = self.start(*words)
         out, err = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, code, f"{words}\n{out}\n{err}")
+        if code is not None:
+            self.assertEqual(process.returncode, code, f"{words}\n{out}\n{err}")
         return out, err
 
     def lines(self, *words, code=0):
@@ -165,6 +166,17 @@ class Agents(Case):
         self.assertIn("exists already", self.ragent("new", "cafe", code=1)[1])
         self.assertEqual((self.folder / "agents/cafe/agent.toml").read_text(), before)
         self.ragent("new", "No Name", code=2)
+
+    def test_what_has_no_end_is_refused_at_once(self):
+        os.mkfifo(self.folder / "fifo")
+        bad = self.folder / "agents" / "bad"
+        bad.mkdir()
+        (bad / "agent.toml").symlink_to(self.folder / "fifo")
+        _, err = self.ragent("check", "bad", code=1)
+        self.assertIn("expected a regular file, it is a FIFO", err)
+        for name, kind in (("fifo", "a FIFO"), ("/dev/zero", "a device")):
+            _, err = self.ragent("run", "desk", "hi", "--model", f"scripted:{name}", code=None)
+            self.assertIn(f"expected a regular file, it is {kind}", err)
 
     def test_check_tells_what_an_agent_can_do(self):
         out, _ = self.ragent("check", "desk")
@@ -431,6 +443,20 @@ class Looking(Case):
         self.assertIn("A1 is yours.", page)
         self.assertNotIn("<script", page)
         self.assertNotRegex(page, r"(?:src|href)=")
+
+    def test_a_page_goes_into_what_is_named(self):
+        self.ragent("run", "desk", "hello")
+        run = self.the_run()["run"]
+        os.mkfifo(self.folder / "fifo")
+        (self.folder / "link").symlink_to("page.html")
+        self.ragent("trace", run, "--html", "link")
+        self.assertTrue((self.folder / "link").is_symlink())
+        page = (self.folder / "page.html").read_text()
+        process = self.start("trace", run, "--html", "fifo")
+        self.assertEqual((self.folder / "fifo").read_text(), page)
+        self.assertEqual(process.wait(timeout=30), 0)
+        process.communicate()
+        self.assertTrue(stat.S_ISFIFO((self.folder / "fifo").stat().st_mode))
 
     def test_runs_and_unknown_ones(self):
         self.ragent("run", "desk", "hello")

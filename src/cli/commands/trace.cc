@@ -24,7 +24,7 @@ int trace_command(const Args& args, const Console& console) {
     print(trace_text(console.out, *view));
     return kExitDone;
   }
-  Result<void> written = write_file_atomic(args.html, trace_html(*view));
+  Result<void> written = write_output(args.html, trace_html(*view));
   if (!written) return console.report(written.error());
   print(one_line(args.html) + "\n");
   return kExitDone;
