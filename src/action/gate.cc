@@ -187,14 +187,13 @@ Task<Observation> observed(ToolSpec spec, ToolContext& context, Result<Json> res
                               return Json(std::move(*id));
                             })
                             .result();
-  if (!stored) {
-    co_return failure_of(
-        spec, spec.effect == Effect::read,
-        "the result of " + spec.name + " could not be kept: " + stored.error().message);
+  seen.value = Json::object({{"preview", preview}, {"bytes", size}});
+  if (stored) {
+    seen.artifact = *stored->string();
+    seen.value["whole"] = "artifact://" + seen.artifact;
+  } else {  // it has happened all the same: what is lost is the rest of its words
+    seen.value["lost"] = "the whole result could not be kept: " + stored.error().message;
   }
-  seen.artifact = *stored->string();
-  seen.value = Json::object(
-      {{"preview", preview}, {"bytes", size}, {"whole", "artifact://" + seen.artifact}});
   co_return seen;
 }
 

@@ -1,4 +1,4 @@
-// What one attempt answers when its result cannot be kept.
+// What one attempt answers.
 #include <action/gate.h>
 
 #include <ragent/limits.h>
@@ -19,21 +19,36 @@ Observation attempt_of(FakeHost& host, Tool tool) {
   return seen ? std::move(*seen) : Observation();
 }
 
+constexpr Label kLabel{.trusted = false, .confidential = true};
+
 // What a tool must not be trusted with, or must not leak, does not depend on whether it failed.
 TEST(GateTest, AFailureKeepsTheLabelOfItsTool) {
   FakeHost host;
-  host.full = true;
-  const Label label{.trusted = false, .confidential = true};
-  auto large =
-      tool("large", "", [](Nothing) { return std::string(2 * limits::kObservationBytesMax, 'x'); });
-  auto broken =
+  Tool broken =
       tool("broken", "", [](Nothing) -> Result<int> { return fail(ErrorKind::rejected, "no"); });
-  for (Tool one : {large, broken}) {
-    one.spec.label = label;
-    const Observation seen = attempt_of(host, one);
-    EXPECT_NE(seen.status, Observation::Status::done) << one.spec.name;
-    EXPECT_FALSE(seen.label.trusted) << one.spec.name;
-    EXPECT_TRUE(seen.label.confidential) << one.spec.name;
+  broken.spec.label = kLabel;
+  const Observation seen = attempt_of(host, broken);
+  EXPECT_EQ(seen.status, Observation::Status::failed);
+  EXPECT_FALSE(seen.label.trusted);
+  EXPECT_TRUE(seen.label.confidential);
+}
+
+// The effect is known to have happened: a full disk must not put it in doubt or repeat it.
+TEST(GateTest, AnAnswerThatCannotBeKeptWholeIsAnAnswer) {
+  FakeHost host;
+  host.full = true;
+  for (Effect effect : {Effect::read, Effect::idempotent, Effect::once}) {
+    Tool large = tool("large", "",
+                      [](Nothing) { return std::string(2 * limits::kObservationBytesMax, 'x'); });
+    large.spec.effect = effect;
+    large.spec.label = kLabel;
+    const Observation seen = attempt_of(host, large);
+    EXPECT_EQ(seen.status, Observation::Status::done);
+    EXPECT_TRUE(seen.artifact.empty());
+    EXPECT_EQ(seen.value.integer("bytes"), 2 * limits::kObservationBytesMax + 2);
+    EXPECT_TRUE(seen.value.text("preview").starts_with("\"xxx"));
+    EXPECT_TRUE(seen.value.text("lost").starts_with("the whole result could not be kept: "));
+    EXPECT_TRUE(seen.label.confidential);
   }
 }
 
