@@ -407,6 +407,24 @@ TEST_F(Exec, ReapsWhatAnEarlierProcessLeft) {
   EXPECT_TRUE(ends(workspace + "/pid"));
 }
 
+TEST_F(Exec, ReapsWhatOneCallLeft) {
+  std::string workspace = fs::canonical(folder_).string() + "/runs/r1";
+  for (const char* key : {"K1", "K2"}) {
+    std::string command = fmt::format(
+        "RAGENT_KEY={1} RAGENT_WORKSPACE={0} setsid sleep 300 & echo $! > {0}/{1}", workspace, key);
+    ASSERT_EQ(std::system(command.c_str()), 0);
+  }
+  EXPECT_EQ(reap_call(workspace, "K3"), 0U);
+  EXPECT_EQ(reap_call((folder_ / "runs").string(), "K1"), 0U);
+  std::size_t killed = 0;
+  while (killed == 0) killed = reap_call(workspace, "K1");  // until it has begun
+  EXPECT_EQ(killed, 1U);
+  EXPECT_TRUE(ends(workspace + "/K1"));
+  killed = 0;
+  while (killed == 0) killed = reap_call(workspace, "K2");  // was left alone
+  EXPECT_TRUE(ends(workspace + "/K2"));
+}
+
 TEST(SplitCommand, KnowsQuotesAndNothingElse) {
   using ::testing::ElementsAre;
   EXPECT_THAT(*split_command(R"(./a  -x "b c" 'd "e"' f\ g "h\"i" '' $HOME *)"),

@@ -27,6 +27,7 @@ constexpr std::size_t kEnvironmentBytesMax = 4u << 20;
 constexpr int kReapPassesMax = 8;
 constexpr int kReapWaitMs = 1000;  // for one to end, once killed
 constexpr std::string_view kWorkspaceVariable = "RAGENT_WORKSPACE=";
+constexpr std::string_view kKeyVariable = "RAGENT_KEY=";
 
 std::string environment(const char* name, const char* fallback) {
   const char* value = std::getenv(name);  // at binding, not while threads may set it
@@ -185,20 +186,21 @@ Task<Json> ExecBody::run(ToolContext& context, std::vector<std::string> argv, st
                                          printable(ran.out, kShownBytesMax), json.error().message)};
 }
 
-// The value of a variable in the environment that a process was started with.
-std::string variable_of(const std::string& process, std::string_view prefix) {
-  Result<std::string> environ_text = read_file(process + "/environ", kEnvironmentBytesMax);
-  if (!environ_text) return {};  // gone, or another user's
-  for (std::string_view entry : split(*environ_text, '\0')) {
-    if (entry.starts_with(prefix)) return std::string(entry.substr(prefix.size()));
+// The environment that a process was started with; empty: it is gone, or another user's.
+std::string environment_of(const std::string& process) {
+  return read_file(process + "/environ", kEnvironmentBytesMax).value_or("");
+}
+
+std::string_view variable_in(std::string_view environment, std::string_view prefix) {
+  for (std::string_view entry : split(environment, '\0')) {
+    if (entry.starts_with(prefix)) return entry.substr(prefix.size());
   }
   return {};
 }
 
-// Kills the processes whose workspace is inside `root` and waits for their end. They are recognised
-// by their environment, which survives `setsid` and the reuse of process ids; the descriptor pins a
-// process between looking and killing.
-std::size_t kill_marked(const std::string& root) {
+// Kills the processes with that environment and waits for their end. It survives `setsid` and the
+// reuse of process ids; the descriptor pins a process between looking and killing.
+std::size_t kill_marked(const std::function<bool(std::string_view environment)>& ours) {
   std::vector<FileDescriptor> killed;
   std::error_code error;
   fs::directory_iterator entry("/proc", error);
@@ -209,7 +211,7 @@ std::size_t kill_marked(const std::string& root) {
     if (pid == ::getpid()) continue;
     FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!process) continue;
-    if (!variable_of(entry->path().string(), kWorkspaceVariable).starts_with(root)) continue;
+    if (!ours(environment_of(entry->path().string()))) continue;
     long sent = ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
     if (sent == 0) killed.push_back(std::move(process));
   }
@@ -218,6 +220,17 @@ std::size_t kill_marked(const std::string& root) {
     ::poll(&ended, 1, kReapWaitMs);
   }
   return killed.size();
+}
+
+// Again while there were any: one may have forked meanwhile.
+std::size_t kill_all_marked(const std::function<bool(std::string_view environment)>& ours) {
+  std::size_t killed = 0;
+  for (int pass = 0; pass < kReapPassesMax; ++pass) {
+    std::size_t now = kill_marked(ours);
+    killed += now;
+    if (now == 0) break;
+  }
+  return killed;
 }
 
 }  // namespace
@@ -272,14 +285,19 @@ Result<std::shared_ptr<ToolBody>> exec_body(const ToolSpec& spec, const std::str
 std::size_t reap_stale(const std::string& home) {
   std::error_code error;
   std::string root = fs::weakly_canonical(home, error).string() + "/";
-  std::size_t killed = 0;
-  // Again while there were any: one may have forked meanwhile.
-  for (int pass = 0; pass < kReapPassesMax; ++pass) {
-    std::size_t now = kill_marked(root);
-    killed += now;
-    if (now == 0) break;
-  }
-  return killed;
+  return kill_all_marked([&](std::string_view environment) {
+    return variable_in(environment, kWorkspaceVariable).starts_with(root);
+  });
+}
+
+std::size_t reap_call(const std::string& workspace, const std::string& key) {
+  if (workspace.empty() || key.empty()) return 0;
+  std::error_code error;
+  std::string folder = fs::weakly_canonical(workspace, error).string();
+  return kill_all_marked([&](std::string_view environment) {
+    return variable_in(environment, kWorkspaceVariable) == folder &&
+           variable_in(environment, kKeyVariable) == key;
+  });
 }
 
 }  // namespace ragent

@@ -25,4 +25,7 @@ Result<std::shared_ptr<ToolBody>> exec_body(const ToolSpec& spec, const std::str
 // their process groups; answers how many. Before anything of the home is resumed.
 std::size_t reap_stale(const std::string& home);
 
+// The same for one call, whose attempt is over: what left its process group, as after `setsid`.
+std::size_t reap_call(const std::string& workspace, const std::string& key);
+
 }  // namespace ragent

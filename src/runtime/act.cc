@@ -5,6 +5,8 @@
 #include <base/hash.h>
 #include <ragent/limits.h>
 #include <runtime/branch_inl.h>
+#include <runtime/program_call.h>
+#include <runtime/shard.h>
 
 namespace ragent {
 namespace {
@@ -225,8 +227,10 @@ Task<Observation> Branch::perform_read(CallPlan& plan, const Tool& tool) {
              .attempt = 1,
              .record = "act",
              .body = Json::object({{"tool", plan.call.tool}, {"arguments", plan.call.arguments}})});
+  ProgramCall program(run_.programs_, run_.shard_.parts().blocking_pool, tool.spec, context);
   Observation seen =
       co_await interruptible(attempt(tool, context, plan.call.arguments, began + time));
+  seen = co_await interruptible(program.end(std::move(seen)));
   co_return record_outcome(plan, std::move(seen), 1, since(run_.loop(), began));
 }
 
@@ -304,12 +308,14 @@ Task<Observation> Branch::run_effect(CallPlan& plan, const Tool& tool, std::uint
 Task<QueryAnswer> Branch::query_effect(const CallPlan& plan, const Tool& tool) {
   std::chrono::milliseconds time = run_.time_of(tool.spec);
   ToolContext context = run_.context(key_of(plan), run_.now_ms() + time.count());
+  ProgramCall program(run_.programs_, run_.shard_.parts().blocking_pool, tool.spec, context);
   Result<QueryAnswer> answer =
       co_await interruptible(with_deadline(run_.loop(),
                                            tool.body->query(context, plan.call.arguments),
                                            run_.loop().now() + time))
           .result();
   if (!answer && stopped()) co_await fail(std::move(answer.error()));
+  co_await interruptible(program.end(answer.has_value()));
   co_return answer ? std::move(*answer) : QueryAnswer{};
 }
 

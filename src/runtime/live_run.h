@@ -8,6 +8,7 @@
 
 namespace ragent {
 
+class ProgramCall;
 class Shard;
 
 // What a run needs to know before it can replay or begin: read from the store beforehand, so that
@@ -109,6 +110,7 @@ class LiveRun {
   Shard& shard_;
   RunRow row_;
   std::shared_ptr<const Binding> binding_;  // shared by the runs of one spec
+  std::vector<ProgramCall*> programs_ = {};  // under way
   Tape tape_;
   Json start_;          // body of the start record
   std::uint32_t head_;

@@ -4,6 +4,7 @@
 #include <base/text.h>
 #include <runtime/branch_inl.h>
 #include <runtime/handle.h>
+#include <runtime/program_call.h>
 #include <runtime/shard.h>
 
 namespace ragent {
@@ -243,8 +244,10 @@ Task<void> LiveRun::attempt_body(Attempt& one, Tool tool) {
   TimePoint began = loop().now();
   ToolContext lent = context(one.key, one.not_after);
   std::chrono::milliseconds left(std::max<std::int64_t>(0, one.not_after - now_ms()));
+  ProgramCall program(programs_, shard_.parts().blocking_pool, tool.spec, lent);
   Observation seen =
       co_await ragent::attempt(std::move(tool), lent, one.asked.arguments, began + left);
+  seen = co_await program.end(std::move(seen));
   one.ms = std::chrono::duration_cast<std::chrono::milliseconds>(loop().now() - began).count();
   end_attempt(one, std::move(seen));
 }
@@ -301,10 +304,14 @@ Task<void> LiveRun::orphan_body(Attempt& one) {
   if (tool && tool->spec.query) {
     std::chrono::milliseconds time = time_of(tool->spec);
     ToolContext lent = context(one.key, now_ms() + time.count());
+    Pool& pool = shard_.parts().blocking_pool;
+    co_await ProgramCall(programs_, pool, tool->spec, lent).end(false);  // what the branch left
+    ProgramCall program(programs_, pool, tool->spec, lent);
     Result<QueryAnswer> answer =
         co_await with_deadline(loop(), tool->body->query(lent, one.asked.arguments),
                                loop().now() + time)
             .result();
+    co_await program.end(answer.has_value());
     if (answer && answer->state == QueryAnswer::State::happened) {
       seen = {.value = std::move(answer->result), .label = tool->spec.label};
     } else if (answer && answer->state == QueryAnswer::State::cannot_happen) {
