@@ -239,6 +239,12 @@ Json column_value(const Statement& row, int column) {
   return {};
 }
 
+// What the pool still works at is to end when the call that waited for it is gone.
+struct StopAtEnd {
+  std::stop_source source = {};
+  ~StopAtEnd() { source.request_stop(); }
+};
+
 class SqlBody : public ToolBody {
  public:
   SqlBody(std::string sql, std::shared_ptr<SqlData> data)
@@ -247,11 +253,15 @@ class SqlBody : public ToolBody {
   Task<Json> call(ToolContext& context, Json arguments) override {
     auto left = std::chrono::milliseconds(limits::kToolTimeDefault);
     if (context.not_after != WallPoint()) left = context.not_after - context.host.loop().wall();
+    const StopAtEnd gone;
+    const std::stop_callback asked(context.stop,
+                                   [source = gone.source]() mutable { source.request_stop(); });
     // The pool may still be at it when this coroutine is gone: it gets copies, and shares the data.
-    return context.host.blocking(
-        [data = data_, sql = sql_, arguments = std::move(arguments), left, stop = context.stop]() {
-          return data->query(sql, arguments, Clock::now() + left, stop);
-        });
+    co_return co_await context.host.blocking([data = data_, sql = sql_,
+                                              arguments = std::move(arguments), left,
+                                              stop = gone.source.get_token()]() {
+      return data->query(sql, arguments, Clock::now() + left, stop);
+    });
   }
 
  private:
@@ -306,7 +316,7 @@ Result<Json> SqlData::query(const std::string& sql, const Json& arguments,
                             Clock::time_point deadline, const std::stop_token& stop) {
   std::lock_guard lock(mutex_);
   if (stop.stop_requested()) return fail(ErrorKind::cancelled, "the query was cancelled");
-  database_.deadline(deadline);
+  database_.deadline(deadline, stop);
   std::stop_callback interrupt(stop, [this] { database_.interrupt(); });
   Result<Statement> statement = database_.prepare(sql);
   if (!statement) return fail(std::move(statement.error()));

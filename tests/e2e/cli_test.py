@@ -67,6 +67,9 @@ SCRIPT = """{"model": "scripted", "latency_ms": 1}
 {"calls": [{"tool": "plan", "args": {}}]}
 {"calls": [{"tool": "plan", "args": {}}]}
 {"answer": "Drawn twice."}
+{"user": "endless"}
+{"calls": [{"tool": "endless", "args": {}}]}
+{"answer": "Never."}
 {"user": "slowly"}
 {"answer": "At last.", "latency_ms": 20000}
 {"user": "escape"}
@@ -381,6 +384,23 @@ class Interrupted(Case):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=30), 13)
         self.assertEqual(self.the_run()["outcome"], "cancelled")
+
+    def test_ctrl_c_ends_a_query_without_an_end(self):
+        (self.agent / "agent.toml").write_text(AGENT + """
+[tools.endless]
+description = "All numbers."
+sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) m from n"
+""")
+        process = self.start("run", "desk", "endless")
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        self.wait_for(lambda: '"tool":"endless"' in self.trace_when_there(), "the query")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=10), 13)
+
+    def trace_when_there(self):
+        runs = self.lines("runs", "--json")
+        return self.ragent("trace", runs[0]["run"], "--jsonl")[0] if runs else ""
 
     def test_others_read_beside_the_owner_and_learn_who_it_is(self):
         process = self.start_slow()

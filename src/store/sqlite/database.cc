@@ -190,6 +190,7 @@ struct Database::Connection {
   std::string path = {};
   int wal_pages = 0;
   std::chrono::steady_clock::time_point deadline = {};
+  std::stop_token stop = {};
   ~Connection() { sqlite3_close_v2(handle); }
 };
 
@@ -258,14 +259,15 @@ const std::string& Database::path() const { return connection_->path; }
 
 bool Database::in_transaction() const { return sqlite3_get_autocommit(connection_->handle) == 0; }
 
-void Database::deadline(std::chrono::steady_clock::time_point when) {
+void Database::deadline(std::chrono::steady_clock::time_point when, std::stop_token stop) {
   connection_->deadline = when;
+  connection_->stop = std::move(stop);
   sqlite3_progress_handler(
       connection_->handle, kDeadlineInstructions,
       [](void* self) {
-        const bool late =
-            std::chrono::steady_clock::now() > static_cast<Connection*>(self)->deadline;
-        return late ? 1 : 0;
+        const auto& connection = *static_cast<Connection*>(self);
+        const bool late = std::chrono::steady_clock::now() > connection.deadline;
+        return late || connection.stop.stop_requested() ? 1 : 0;
       },
       connection_.get());
 }

@@ -15,6 +15,7 @@
 
 #include <concepts>
 #include <span>
+#include <stop_token>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -98,7 +99,8 @@ class Database {
   const std::string& path() const;                  // as errors name it
   bool in_transaction() const;
   // Statements that run beyond this end with Error{cancelled}.
-  void deadline(std::chrono::steady_clock::time_point when);
+  // So do those that run when `stop` is asked for, or begin after it.
+  void deadline(std::chrono::steady_clock::time_point when, std::stop_token stop = {});
   // Any thread: the statement that is running, if one is, ends with Error{cancelled}.
   void interrupt();
 
