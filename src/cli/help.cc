@@ -110,7 +110,8 @@ Lists the questions that wait for you. With ASK, answers one; then its run goes 
   -y, --json, -q, --home   as in `ragent run`
 )"},
     {"cancel", "ragent cancel RUN [--reason TEXT]", R"(
-Stops a run at its next step. Calls that already went out are waited for.
+Stops a run at its next step. A program of a tool is killed; what became of an effect that was
+under way is waited for until its time is over.
 )"},
     {"doctor", "ragent doctor [AGENT] [--json]", R"(
 Looks for what is missing: the home, the disk, models, threads, the terminal, and the programs of
