@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fmt/core.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -90,6 +91,11 @@ std::optional<std::string> Console::ask(const std::string& prompt) const {
     if (byte == '\n') return line;
     line += byte;
   }
+}
+
+bool reader_left() {
+  pollfd out = {.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }

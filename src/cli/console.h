@@ -35,6 +35,8 @@ struct Console {
 // Text on stdout, and what is beside it on stderr. A full disk or a closed pipe shows at the end.
 void print(std::string_view text);
 void note(std::string_view text);
+// Whether it was the reader of stdout who closed it, as `head` does.
+bool reader_left();
 
 // What goes on, on stderr, once it has lasted longer than a second; silent without a terminal.
 class Progress {

@@ -27,7 +27,19 @@ Result<std::unique_ptr<Model>> open_scripted(const std::string& name, Loop& loop
 
 Result<void> check_home(const std::string& home) {
   std::error_code error;
-  if (!fs::exists(home, error) || fs::is_directory(home, error)) return {};
+  if (fs::is_directory(home, error)) return {};
+  // With a slash at its end a name is what the link leads to.
+  fs::path named = home.ends_with('/') ? fs::path(home).parent_path() : fs::path(home);
+  if (!fs::exists(home, error) && fs::is_symlink(named, error)) {
+    fs::path target = fs::read_symlink(named, error);
+    static_cast<void>(fs::status(named, error));
+    bool circle = error == std::errc::too_many_symbolic_link_levels;
+    return fail(ErrorKind::invalid,
+                fmt::format("the home {} is a symbolic link to {}, which {}; expected a folder: "
+                            "mend the link, or name another with --home or RAGENT_HOME",
+                            home, target.string(), circle ? "leads in a circle" : "is not there"));
+  }
+  if (!fs::exists(home, error)) return {};
   return fail(ErrorKind::invalid,
               fmt::format("the home {} is a file, expected a folder (it is made if it is not "
                           "there); --home or RAGENT_HOME names another",

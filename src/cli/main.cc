@@ -47,7 +47,10 @@ int main(int argc, char** argv) {
   int code = command->run(*args, console);
   if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
     console.report({.kind = ragent::ErrorKind::io,
-                    .message = "the output could not be written whole: is the disk full?"});
+                    .message = reader_left() ? "whoever read the output closed it before its end; "
+                                               "`ragent runs` and `ragent trace` tell the rest"
+                                             : "the output could not be written whole: is the "
+                                               "disk full?"});
     return code == kExitDone ? kExitError : code;
   }
   return code;

@@ -67,6 +67,8 @@ SCRIPT = """{"model": "scripted", "latency_ms": 1}
 {"calls": [{"tool": "plan", "args": {}}]}
 {"calls": [{"tool": "plan", "args": {}}]}
 {"answer": "Drawn twice."}
+{"user": "late"}
+{"answer": "Late.", "latency_ms": 300}
 {"user": "endless"}
 {"calls": [{"tool": "endless", "args": {}}]}
 {"answer": "Never."}
@@ -227,6 +229,26 @@ class Running(Case):
         self.assertEqual([file["name"] for file in second["files"]], ["again.txt"])
         kept = self.folder / "elsewhere/artifacts/local" / first["files"][1]["artifact"]
         self.assertEqual(kept.read_text(), "A1 A2\n")
+
+    def test_a_reader_that_left_is_no_full_disk(self):
+        process = self.start("run", "desk", "late")
+        process.stdout.close()
+        err = process.stderr.read()
+        process.stderr.close()
+        self.assertEqual(process.wait(timeout=30), 1, err)
+        self.assertIn("whoever read the output closed it", err)
+        self.assertNotIn("disk", err)
+        self.assertEqual(self.the_run()["outcome"], "answered")
+
+    def test_a_home_that_is_a_broken_link_is_named_so(self):
+        (self.folder / "dangling").symlink_to("nowhere")
+        (self.folder / "circle").symlink_to("circle")
+        for home, what in (("dangling", "a symbolic link to nowhere, which is not there"),
+                           ("circle", "a symbolic link to circle, which leads in a circle")):
+            for words in (("run", "desk", "hello"), ("runs",)):
+                _, err = self.ragent(*words, "--home", home, code=1)
+                self.assertIn(what, err)
+            self.ragent("doctor", "--home", home, code=1)
 
     def test_json_is_one_object_a_line(self):
         events = self.lines("run", "desk", "book A1", "--yes", "--json")
@@ -489,6 +511,10 @@ class Looking(Case):
         self.assertEqual(findings["home"]["state"], "ok")
         self.assertIn("a second", findings["durable writes"]["found"])
         self.assertEqual(findings["agent"]["state"], "ok")
+        # To root everything is allowed there, and yet nothing can be made.
+        out, _ = self.start("doctor", "--json", "--home", "/proc").communicate()
+        home = json.loads(out.splitlines()[0])
+        self.assertEqual((home["what"], home["state"]), ("home", "missing"))
         (self.agent / "book").chmod(stat.S_IRUSR)
         out, _ = self.start("doctor", "desk", "--json").communicate()
         self.assertIn('"missing"', out)

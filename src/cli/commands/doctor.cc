@@ -10,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fmt/core.h>
+#include <optional>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -40,11 +41,12 @@ std::string word(State state) {
   return std::string(kWords[static_cast<std::size_t>(state)]);
 }
 
-// Durable writes a second, measured in `folder`; 0 when it cannot be written.
-int syncs_per_second(const fs::path& folder) {
+// Durable writes a second, measured in `folder`; nothing when no file can be made there, which
+// permissions alone do not tell: everything is allowed to root.
+std::optional<int> syncs_per_second(const fs::path& folder) {
   std::string path = (folder / "doctor-XXXXXX").string();
   int fd = ::mkstemp(path.data());
-  if (fd < 0) return 0;
+  if (fd < 0) return std::nullopt;
   ::unlink(path.c_str());
   std::array<char, 4096> block = {};
   int count = 0;
@@ -69,7 +71,8 @@ fs::path standing_folder(const std::string& home) {
 
 void look_at_home(const std::string& home, std::vector<Finding>& out) {
   fs::path folder = standing_folder(home);
-  bool writable = fs::is_directory(folder) && ::access(folder.c_str(), W_OK | X_OK) == 0;
+  std::optional<int> rate = syncs_per_second(folder);
+  bool writable = rate.has_value();
   out.push_back(writable ? Finding{State::good, "home", one_line(home)}
                          : Finding{State::bad, "home",
                                    fmt::format("{} cannot be written", one_line(home)),
@@ -82,9 +85,8 @@ void look_at_home(const std::string& home, std::vector<Finding>& out) {
     out.push_back({low ? State::note : State::good, "disk", bytes(space.available) + " free",
                    low ? "runs wait while the disk is full: make room" : ""});
   }
-  int rate = syncs_per_second(folder);
-  bool slow = rate < kSyncsSlow;
-  out.push_back({slow ? State::note : State::good, "durable writes", count(rate) + " a second",
+  bool slow = *rate < kSyncsSlow;
+  out.push_back({slow ? State::note : State::good, "durable writes", count(*rate) + " a second",
                  slow ? "every step waits for one: a local disk is faster" : ""});
 }
 
