@@ -468,52 +468,6 @@ Task<void> Shard::carry_on() {
   for (const std::string& key : keys) begin_next(key);
 }
 
-// ---- people
-
-Task<void> Shard::attach(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle) {
-  Known* known = co_await find(tenant, uid);
-  handle->name(uid, known->row.session);
-  known->handles.push_back(handle);
-  bool queued = sessions_.at(session_key(known->row)).runs.front() != uid;
-  if (known->live) {
-    known->live->listen(handle);
-  } else if (!queued) {
-    co_await live(tenant, uid);
-  }
-}
-
-Task<void> Shard::answer(Tenant tenant, std::string uid, StepName step, Decision decision) {
-  co_await live(tenant, uid);
-  Known* known = co_await find(tenant, uid);
-  if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
-  co_await known->live->answer(step, decision);
-  goes_on(*known);
-  co_await barrier();
-}
-
-Task<void> Shard::resolve(Tenant tenant, std::string uid, StepName step, Resolution resolution) {
-  co_await live(tenant, uid);
-  Known* known = co_await find(tenant, uid);
-  if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
-  co_await known->live->resolve(step, resolution);
-  goes_on(*known);
-  co_await barrier();
-}
-
-Task<void> Shard::cancel(Tenant tenant, std::string uid, std::string reason) {
-  Known* known = co_await find(tenant, uid);
-  const bool queued = sessions_.at(session_key(known->row)).runs.front() != uid;
-  if (queued && !known->live) known->cancelled = reason;  // it begins now, and is stopped before
-  co_await live(tenant, uid);
-  Result<Known*> left = find(tenant, uid);
-  if (!left && queued) co_return;  // it has ended already
-  known = co_await left;
-  if (!known->live) co_await fail(ErrorKind::conflict, "run " + uid + " is " + known->row.state);
-  known->live->stop(std::move(reason), "the user");
-  goes_on(*known);
-  co_await barrier();
-}
-
 // ---- the end of a run
 
 void Shard::set_state(Known& known, RunState state, std::string why) {

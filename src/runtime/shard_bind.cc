@@ -211,26 +211,4 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, st
   co_return binding;
 }
 
-Task<std::vector<Ask>> Shard::asks(Tenant tenant) {
-  Store& store = parts_.store;
-  co_await barrier();
-  std::vector<WaitRow> waits =
-      co_await offload(loop_, parts_.store_pool, [&store] { return store.journal().waits(); });
-  std::map<RunId, const RunRow*> mine;
-  for (const auto& [uid, known] : runs_) {
-    if (known.row.tenant == tenant.id()) mine[known.row.id] = &known.row;
-  }
-  std::vector<Ask> out;
-  for (const WaitRow& wait : waits) {
-    if (wait.kind != "ask" || !mine.contains(wait.run)) continue;
-    Json shown = parse_json(wait.body).value_or(Json());
-    out.push_back({.id = wait.key,
-                   .run = mine[wait.run]->uid,
-                   .question = shown.text("question"),
-                   .schema = shown.find("schema") ? *shown.find("schema") : Json(),
-                   .digest = shown.text("digest")});
-  }
-  co_return out;
-}
-
 }  // namespace ragent
