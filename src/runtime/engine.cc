@@ -62,6 +62,7 @@ Result<void> EngineCore::open_now() {
     store_ = std::move(*opened);
     // What an earlier engine of this home left running ends before any run is resumed.
     reap_stale(options_.home);
+    owns_home_ = true;
   }
   Result<RunId> last = store_->last_run_id();
   if (!last) return fail(std::move(last.error()));
@@ -188,6 +189,7 @@ void EngineCore::close() {
   writer_pool_.reset();
   store_pool_.reset();
   blocking_pool_.reset();
+  if (owns_home_) reap_stale(options_.home);  // also of calls that ended well
 }
 
 // The shard of a run that will start. Runs of one session meet on one shard; so do all starts of a

@@ -90,6 +90,7 @@ class EngineCore {
   // In this order: what stands below is destroyed first.
   std::vector<std::unique_ptr<Loop>> loops_;
   std::unique_ptr<Store> store_;
+  bool owns_home_ = false;  // no other engine is at work in it
   std::unique_ptr<Random> ids_;
   std::atomic<RunId> run_id_last_ = 0;
   std::unique_ptr<JournalWriter> writer_;

@@ -113,6 +113,22 @@ TEST_F(ProgramCallTest, SoDoesTheEndOfTheEngine) {
   EXPECT_TRUE(has_ended());
 }
 
+TEST_F(ProgramCallTest, AtTheEndOfTheEngineAlsoWhatACallThatEndedWellHasLeft) {
+  Tool daemon = program("daemon",
+                        "setsid sleep 300 > /dev/null 2>&1 &\necho $! > \"$RAGENT_AGENT_DIR/pid\"\n"
+                        "sleep 0.2; echo 1",
+                        {.effect = Effect::read});
+  {
+    EngineOptions own = with({{"daemon"}});
+    own.store = nullptr;
+    Engine engine(std::move(own));
+    Result<Answer> answer = engine.run(agent({daemon}), "go");
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_FALSE(has_ended());
+  }
+  EXPECT_TRUE(has_ended());
+}
+
 // They share the folder: nobody can tell whose a file is.
 TEST_F(ProgramCallTest, AFileOfCallsSideBySideHasTheLabelsOfAll) {
   Tool secret =
