@@ -3,6 +3,7 @@
 #include <runtime/test_engine.h>
 
 #include <runtime/patience.h>
+#include <store/forwarding_store.h>
 #include <store/memory/memory_store.h>
 
 #include <atomic>
@@ -30,57 +31,25 @@ struct Disk {
   }
 };
 
-class ScarceStore final : public Store, private Journal, private Tenants {
+class ScarceStore final : public ForwardingStore {
  public:
-  explicit ScarceStore(Disk& disk) : disk_(disk), inner_(make_memory_store(disk.memory)) {}
-  Journal& journal() override { return *this; }
-  Tenants& tenants() override { return *this; }
-  Artifacts& artifacts() override { return inner_->artifacts(); }
-  Result<RunId> last_run_id() override { return inner_->last_run_id(); }
+  explicit ScarceStore(Disk& disk) : ForwardingStore(make_memory_store(disk.memory)), disk_(disk) {}
 
  private:
   Result<std::uint64_t> commit(const Group& group) override {
     if (Result<void> may = disk_.refuse(disk_.commits); !may) return fail(may.error());
-    return inner_->journal().commit(group);
+    return ForwardingStore::commit(group);
   }
-  Result<std::vector<RunRow>> runs() override { return inner_->journal().runs(); }
-  Result<std::vector<Record>> records(const Tenant& tenant, RunId run,
-                                      std::uint32_t chapter_from) override {
-    return inner_->journal().records(tenant, run, chapter_from);
-  }
-  Result<std::vector<WaitRow>> waits() override { return inner_->journal().waits(); }
-  Result<std::vector<InboxRow>> inbox() override { return inner_->journal().inbox(); }
-  Result<std::string> spec(const Tenant& tenant, const std::string& digest) override {
-    return inner_->journal().spec(tenant, digest);
-  }
-
   Result<void> apply(const Tenant& tenant, const std::vector<Applied>& items) override {
     if (Result<void> may = disk_.refuse(disk_.applies); !may) return may;
-    return inner_->tenants().apply(tenant, items);
+    return ForwardingStore::apply(tenant, items);
   }
   Result<void> file(const Tenant& tenant, const std::vector<RunId>& runs) override {
     if (Result<void> may = disk_.refuse(disk_.files); !may) return may;
-    return inner_->tenants().file(tenant, runs);
-  }
-  Result<std::vector<Turn>> turns(const Tenant& tenant, const std::string& session,
-                                  std::uint32_t number_from) override {
-    return inner_->tenants().turns(tenant, session, number_from);
-  }
-  Result<std::vector<SessionRow>> sessions(const Tenant& tenant) override {
-    return inner_->tenants().sessions(tenant);
-  }
-  Result<std::vector<RunRow>> runs(const Tenant& tenant) override {
-    return inner_->tenants().runs(tenant);
-  }
-  Result<FiledRun> run(const Tenant& tenant, const std::string& uid) override {
-    return inner_->tenants().run(tenant, uid);
-  }
-  Result<std::uint64_t> applied_lsn(const Tenant& tenant) override {
-    return inner_->tenants().applied_lsn(tenant);
+    return ForwardingStore::file(tenant, runs);
   }
 
   Disk& disk_;
-  std::unique_ptr<Store> inner_;
 };
 
 // Its tool fills the disk, when it is to; by then its intent, and so the run, is recorded.

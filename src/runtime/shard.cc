@@ -102,7 +102,7 @@ Task<void> Shard::committed(std::uint64_t ticket) {
 Task<void> Shard::barrier() { return committed(group_.empty() ? ticket_ - 1 : ticket_); }
 
 std::string Shard::workspace(const std::string& uid) const {
-  return parts_.options.home + "/work/" + uid;
+  return std::filesystem::path(parts_.options.home) / "work" / uid;
 }
 
 // ---- starting

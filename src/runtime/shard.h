@@ -113,7 +113,7 @@ class Shard {
   std::string session_key(const RunRow& row) const { return row.tenant + "/" + row.session; }
   void tell_queue(const Known& front);  // that it stands still
   Result<void> has_room(const Session& session) const;  // for one more input
-  static std::unexpected<Error> out_of_reach(const Known& known);
+  Task<Known*> reach(Tenant tenant, std::string uid);
   Result<Known*> find(const Tenant& tenant, const std::string& uid);
   Result<std::shared_ptr<const Binding>> bind(const Agent& agent, const RunOptions& options);
   const Agent* agent_today(const std::string& name) const;  // null: nobody gave it to us

@@ -41,25 +41,25 @@ Task<void> Shard::attach(Tenant tenant, std::string uid, std::shared_ptr<RunHand
   }
 }
 
-std::unexpected<Error> Shard::out_of_reach(const Known& known) {
-  return fail(ErrorKind::conflict, known.still.empty()
-                                       ? "run " + known.row.uid + " is " + known.row.state
-                                       : known.still);
+// The run in memory, whose state a person may change now.
+Task<Shard::Known*> Shard::reach(Tenant tenant, std::string uid) {
+  co_await live(tenant, uid);
+  Known* known = co_await find(tenant, uid);
+  if (known->live) co_return known;
+  co_return Error{
+      .kind = ErrorKind::conflict,
+      .message = known->still.empty() ? "run " + uid + " is " + known->row.state : known->still};
 }
 
 Task<void> Shard::answer(Tenant tenant, std::string uid, StepName step, Decision decision) {
-  co_await live(tenant, uid);
-  Known* known = co_await find(tenant, uid);
-  if (!known->live) co_await out_of_reach(*known);
+  Known* known = co_await reach(tenant, uid);
   co_await known->live->answer(step, decision);
   goes_on(*known);
   co_await barrier();
 }
 
 Task<void> Shard::resolve(Tenant tenant, std::string uid, StepName step, Resolution resolution) {
-  co_await live(tenant, uid);
-  Known* known = co_await find(tenant, uid);
-  if (!known->live) co_await out_of_reach(*known);
+  Known* known = co_await reach(tenant, uid);
   co_await known->live->resolve(step, resolution);
   goes_on(*known);
   co_await barrier();
@@ -69,11 +69,9 @@ Task<void> Shard::cancel(Tenant tenant, std::string uid, std::string reason) {
   Known* known = co_await find(tenant, uid);
   const bool queued = sessions_.at(session_key(known->row)).runs.front() != uid;
   if (queued && !known->live) known->cancelled = reason;  // it begins now, and is stopped before
-  co_await live(tenant, uid);
-  Result<Known*> left = find(tenant, uid);
-  if (!left && queued) co_return;  // it has ended already
-  known = co_await left;
-  if (!known->live) co_await out_of_reach(*known);
+  Result<Known*> reached = co_await reach(tenant, uid).result();
+  if (!reached && queued && !find(tenant, uid)) co_return;  // it has ended already
+  known = co_await reached;
   known->live->stop(std::move(reason), "the user");
   goes_on(*known);
   co_await barrier();

@@ -2,6 +2,7 @@
 
 #include <base/file.h>
 #include <base/text.h>
+#include <store/forwarding_store.h>
 
 #include <algorithm>
 
@@ -68,14 +69,10 @@ class NotingModel final : public Model {
   std::shared_ptr<Ledger> ledger_;  // shared with the player and the tools
 };
 
-class GatedStore final : public Store, private Journal {
+class GatedStore final : public ForwardingStore {
  public:
   GatedStore(std::unique_ptr<Store> inner, std::shared_ptr<Gate> gate)
-      : inner_(std::move(inner)), gate_(std::move(gate)) {}
-  Journal& journal() override { return *this; }
-  Tenants& tenants() override { return inner_->tenants(); }
-  Artifacts& artifacts() override { return inner_->artifacts(); }
-  Result<RunId> last_run_id() override { return inner_->last_run_id(); }
+      : ForwardingStore(std::move(inner)), gate_(std::move(gate)) {}
 
  private:
   Result<std::uint64_t> commit(const Group& group) override {
@@ -85,24 +82,13 @@ class GatedStore final : public Store, private Journal {
                        return gate_->dies_at->fits(one);
                      });
     if (gate_->crashed && gate_->loses_it) return fail(dead);
-    Result<std::uint64_t> written = inner_->journal().commit(group);
+    Result<std::uint64_t> written = ForwardingStore::commit(group);
     if (!written) return written;
     gate_->records.insert(gate_->records.end(), group.records.begin(), group.records.end());
     if (gate_->crashed) return fail(dead);
     return written;
   }
-  Result<std::vector<RunRow>> runs() override { return inner_->journal().runs(); }
-  Result<std::vector<Record>> records(const Tenant& tenant, RunId run,
-                                      std::uint32_t chapter_from) override {
-    return inner_->journal().records(tenant, run, chapter_from);
-  }
-  Result<std::vector<WaitRow>> waits() override { return inner_->journal().waits(); }
-  Result<std::vector<InboxRow>> inbox() override { return inner_->journal().inbox(); }
-  Result<std::string> spec(const Tenant& tenant, const std::string& digest) override {
-    return inner_->journal().spec(tenant, digest);
-  }
 
-  std::unique_ptr<Store> inner_;
   std::shared_ptr<Gate> gate_;  // shared with the player
 };
 

@@ -2,6 +2,7 @@
 
 #include <runtime/world.h>
 #include <simulation/planners.h>
+#include <store/forwarding_store.h>
 
 #include <cstdlib>
 
@@ -18,36 +19,21 @@ struct CommitGate {
 
 namespace {
 
-class CrashingStore final : public Store, private Journal {
+class CrashingStore final : public ForwardingStore {
  public:
   CrashingStore(std::unique_ptr<Store> inner, std::shared_ptr<CommitGate> gate)
-      : inner_(std::move(inner)), gate_(std::move(gate)) {}
-  Journal& journal() override { return *this; }
-  Tenants& tenants() override { return inner_->tenants(); }
-  Artifacts& artifacts() override { return inner_->artifacts(); }
-  Result<RunId> last_run_id() override { return inner_->last_run_id(); }
+      : ForwardingStore(std::move(inner)), gate_(std::move(gate)) {}
 
  private:
   Result<std::uint64_t> commit(const Group& group) override {
     const Error dead{.kind = ErrorKind::io, .message = "the process died"};
     if (gate_->crashed) return fail(dead);
     gate_->crashed = ++gate_->commits == gate_->crash.commit;
-    if (!gate_->crashed) return inner_->journal().commit(group);
-    if (gate_->crash.written) (void)inner_->journal().commit(group);
+    if (!gate_->crashed) return ForwardingStore::commit(group);
+    if (gate_->crash.written) (void)ForwardingStore::commit(group);
     return fail(dead);
   }
-  Result<std::vector<RunRow>> runs() override { return inner_->journal().runs(); }
-  Result<std::vector<Record>> records(const Tenant& tenant, RunId run,
-                                      std::uint32_t chapter_from) override {
-    return inner_->journal().records(tenant, run, chapter_from);
-  }
-  Result<std::vector<WaitRow>> waits() override { return inner_->journal().waits(); }
-  Result<std::vector<InboxRow>> inbox() override { return inner_->journal().inbox(); }
-  Result<std::string> spec(const Tenant& tenant, const std::string& digest) override {
-    return inner_->journal().spec(tenant, digest);
-  }
 
-  std::unique_ptr<Store> inner_;
   std::shared_ptr<CommitGate> gate_;  // shared with the harness
 };
 
