@@ -117,23 +117,36 @@ Result<void> write_file_atomic(const std::string& path, std::string_view bytes, 
   return {};
 }
 
-Result<void> write_output(const std::string& path, std::string_view bytes) {
+namespace {
+
+// What the links of `path` end at, there or not.
+Result<std::string> end_of_links(const std::string& path) {
   std::string end = path;
   for (int links = 0;; ++links) {
     std::string target(PATH_MAX, '\0');
     const ssize_t size = ::readlink(end.c_str(), target.data(), target.size());
-    if (size < 0) break;  // no link: a file, or nothing yet
+    if (size < 0) return end;  // no link: a file, or nothing yet
     if (links == kLinksMax) return fail(system_error("write", path, ELOOP));
     target.resize(static_cast<std::size_t>(size));
     const std::size_t slash = end.rfind('/');
     const bool relative = !target.starts_with('/') && slash != std::string::npos;
     end = relative ? end.substr(0, slash + 1) + target : target;
   }
+}
+
+}  // namespace
+
+Result<void> write_output(const std::string& path, std::string_view bytes) {
   struct stat existing = {};
-  const bool exists = ::stat(end.c_str(), &existing) == 0;
-  if (!exists || S_ISREG(existing.st_mode)) return write_file_atomic(end, bytes);
+  const bool exists = ::stat(path.c_str(), &existing) == 0;
+  if (!exists || S_ISREG(existing.st_mode)) {
+    const Result<std::string> end = end_of_links(path);
+    if (!end) return fail(end.error());
+    return write_file_atomic(*end, bytes);
+  }
   if (S_ISDIR(existing.st_mode)) return fail(system_error("write", path, EISDIR));
-  FileDescriptor file(::open(end.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  // By its own name: what /dev/stdout leads to may have no other ("pipe:[7]").
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
   if (!file) return fail(system_error("open", path, errno));
   if (Result<void> written = write_all(file, path, bytes); !written) return written;
   if (::close(file.release()) != 0) return fail(system_error("close", path, errno));

@@ -87,6 +87,23 @@ TEST_F(FileTest, AnOutputGoesIntoAFifoThatStaysOne) {
   EXPECT_TRUE(fs::is_fifo(fifo));
 }
 
+// As /dev/stdout does: a link to one of /proc/self/fd, which is one to a pipe without a path.
+TEST_F(FileTest, AnOutputGoesIntoAPipeThatHasNoNameButItsDescriptor) {
+  int ends[2] = {};
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const FileDescriptor reading(ends[0]);
+  const FileDescriptor writing(ends[1]);
+  const std::string named = "/proc/self/fd/" + std::to_string(writing.get());
+  fs::create_symlink(named, directory_ + "/stdout");
+  for (const std::string& path : {named, directory_ + "/stdout"}) {
+    const Result<void> written = write_output(path, "page");
+    ASSERT_TRUE(written) << written.error().message;
+    char text[16] = {};
+    EXPECT_EQ(::read(reading.get(), text, sizeof text), 4);
+  }
+  EXPECT_TRUE(fs::is_symlink(directory_ + "/stdout"));
+}
+
 TEST_F(FileTest, KeepsTheModeOfAnExistingFile) {
   const std::string path = directory_ + "/key";
   ASSERT_TRUE(write_file_atomic(path, "1", 0600));
