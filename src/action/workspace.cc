@@ -19,6 +19,7 @@ namespace ragent {
 namespace {
 
 constexpr std::size_t kNameShownMax = 120;
+constexpr const char* kRootName = "./";
 
 // What a walk meets: the open folder, the name in it, the path from the root.
 using Visit = std::function<void(int folder, const std::string& name, const std::string& path,
@@ -140,7 +141,10 @@ void Workspace::look() {
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
   looked_ns_ = nanoseconds(now);
   FileDescriptor root = open_folder(AT_FDCWD, folder_.c_str());
-  if (!root) return;  // the first call of this run
+  if (!root) {
+    if (errno != ENOENT) seen_whole_ = false;  // else the first call of this run
+    return;
+  }
   Walk([&](int, const std::string&, const std::string& path,
            const struct stat& entry) { before_[path] = mark_of(entry); },
        [&](const std::string&, const std::string&) { seen_whole_ = false; })
@@ -149,10 +153,16 @@ void Workspace::look() {
 
 void Workspace::keep(ToolHost& host) {
   FileDescriptor root = open_folder(AT_FDCWD, folder_.c_str());
-  if (!root) return;  // nothing was started
+  if (!root) {
+    // Else nothing was started, or it is gone with all that was in it.
+    if (errno != ENOENT) leave_out(kRootName, 0, why_not("open", errno));
+    return;
+  }
   Walk([&](int folder, const std::string& name, const std::string& path,
            const struct stat& entry) { keep_entry(host, folder, name, path, entry); },
-       [&](const std::string& path, std::string why) { leave_out(path + "/", 0, std::move(why)); })
+       [&](const std::string& path, std::string why) {
+         leave_out(path.empty() ? kRootName : path + "/", 0, std::move(why));
+       })
       .folder(root, "", 0);
   if (left_out_ <= limits::kOutputFilesMax) return;
   std::size_t more = left_out_ - limits::kOutputFilesMax;

@@ -94,7 +94,17 @@ TEST_F(WorkspaceTest, OnlyRegularFilesWithHarmlessNames) {
   EXPECT_THAT(host_.artifacts, ElementsAre("x"));
   // The folder itself may be swapped too.
   seen = call("cd ..; rm -r work; ln -s outside work; echo 1");
+  EXPECT_THAT(lines(seen), ElementsAre("./ 0 - cannot open it: Not a directory"));
+  // That it is gone is nothing to name.
+  seen = call("cd ..; rm work; echo 1");
   EXPECT_THAT(lines(seen), IsEmpty());
+}
+
+TEST_F(WorkspaceTest, WhatWasThereBeforeIsNotNewWhenTheFolderCouldNotBeOpened) {
+  Observation seen = call("echo old > a; sleep 0.05; cd ..; mv work away; ln -s away work; echo 1");
+  EXPECT_THAT(lines(seen), ElementsAre("./ 0 - cannot open it: Not a directory"));
+  seen = call("cd ..; rm work; mv away work; echo new > work/b; echo 1");
+  EXPECT_THAT(lines(seen), ElementsAre("b 4 artifact1"));
 }
 
 TEST_F(WorkspaceTest, EverythingIsBounded) {
