@@ -58,17 +58,23 @@ constexpr char32_t kFirstWithoutSpaces = 0x2E80;  // from here on: Chinese, Japa
 
 constexpr std::string_view kClauseEnds = ".,;:!?\n";
 
-// Words in small letters; an empty one where a clause ends.
+bool begins_with_letter(std::string_view text) {
+  std::size_t length = utf8_length(text);
+  return length > 0 && is_letter(decode(text.substr(0, length)));
+}
+
+// Words in small letters; an empty one where a clause ends, which no mark inside a word does.
 std::vector<std::string> tokens(std::string_view text) {
   std::vector<std::string> out;
   bool inside = false;
   while (!text.empty()) {
-    std::size_t length = utf8_length(text);
-    std::string_view character = text.substr(0, std::max<std::size_t>(1, length));
+    bool letter = begins_with_letter(text);
+    std::string_view character = text.substr(0, std::max<std::size_t>(1, utf8_length(text)));
     text.remove_prefix(character.size());
-    if (length == 0 || !is_letter(decode(character))) {
+    if (!letter) {
       inside = false;
-      if (kClauseEnds.contains(character)) out.emplace_back();
+      bool end = kClauseEnds.contains(character) && (character == "\n" || !begins_with_letter(text));
+      if (end && !out.empty() && !out.back().empty()) out.emplace_back();
       continue;
     }
     if (!inside) out.emplace_back();
@@ -133,7 +139,7 @@ bool says_any(std::string_view user_text, const std::vector<std::string>& words)
   for (const std::string& word : words) {
     if (has_no_spaces(word) && user_text.find(word) != user_text.npos) return true;
     std::vector<std::string> phrase = tokens(word);
-    std::erase(phrase, "");
+    if (!phrase.empty() && phrase.back().empty()) phrase.pop_back();
     if (!phrase.empty() && says(said, phrase)) return true;
   }
   return false;

@@ -18,8 +18,8 @@ std::vector<std::string> seen_values(const Json& observation, std::string_view k
 // Whether the text has one of the words (or phrases) as whole words, whatever the case of A-Z,
 // also with -s, -es, -ed, -ing and the spelling changes these bring ("reserving", "cancelled",
 // "tries"). A word that the same clause negates just before ("don't book anything yet") is not one:
-// who says so is refused rather than served against their will. Words of scripts without spaces are
-// found anywhere.
+// who says so is refused rather than served against their will. A mark that a letter follows
+// ("node.js") ends no clause. Words of scripts without spaces are found anywhere.
 bool says_any(std::string_view user_text, const std::vector<std::string>& words);
 
 }  // namespace ragent

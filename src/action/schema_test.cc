@@ -180,7 +180,26 @@ TEST(SaysAny, FindsWholeWordsAndTheirForms) {
     EXPECT_TRUE(says(text, {"book"})) << text;
   }
   EXPECT_FALSE(says("book it", {}));
-  EXPECT_FALSE(says("book it", {"", "  "}));
+  EXPECT_FALSE(says("book it", {"", "  ", ".", "?!"}));
+}
+
+TEST(SaysAny, AMarkInsideAWordEndsNoClause) {
+  auto says = [](std::string_view text, const std::string& word) { return says_any(text, {word}); };
+  for (const char* word : {"node.js", "a.m.", "U.S. visa", "Yahoo!", "9:30", "yes, please"}) {
+    std::string text = word;
+    EXPECT_TRUE(says(text, word)) << word;
+    EXPECT_TRUE(says("Well, " + text + " it is.", word)) << word;
+    EXPECT_TRUE(says("\"" + text + "\"", word)) << word;
+    EXPECT_FALSE(says("I do not want " + text, word)) << word;
+  }
+  EXPECT_TRUE(says("Install node.js...", "node.js"));
+  EXPECT_FALSE(says("the node. JS it is", "node.js"));
+  EXPECT_FALSE(says("yes. Please book", "yes please"));
+  for (const char* text : {"Not node.js for it, book", "\"Why not?\" Book it", "(not?) book it",
+                           "Not now!!! Book it", "Not this ...\nbook it"}) {
+    EXPECT_TRUE(says(text, "book")) << text;
+  }
+  EXPECT_FALSE(says("not in node.js book", "book"));
 }
 
 TEST(Permission, StrictestCounts) {
