@@ -21,8 +21,10 @@ inline constexpr std::size_t kBranchDepthMax = 16;
 inline constexpr std::size_t kCallsPerStepMax = 32;
 inline constexpr std::uint32_t kReplayCrashesMax = 3;        // then quarantined
 inline constexpr std::size_t kSessionQueueMax = 64;          // inputs waiting for a busy session
+inline constexpr std::size_t kTaskBytesMax = 120;  // of an input or message in listings
 inline constexpr std::size_t kHistoryTurnsMax = 200;  // turns of a session that a run sees
-inline constexpr milliseconds kWaitMax = std::chrono::hours(24 * 365);  // for a handle's event
+inline constexpr milliseconds kWaitMax =
+    std::chrono::hours(24 * 365);  // of callers; longer is for ever
 inline constexpr std::size_t kEventsQueuedMax = 4096;  // per handle; older deltas go first
 
 // Tools
@@ -62,13 +64,19 @@ inline constexpr std::size_t kClientConnectionsMax = 1024;
 inline constexpr std::size_t kClientCallsMax = 4096;  // of one client at once; more are refused
 inline constexpr std::size_t kClientUnreadBytesMax = 1u << 20;  // of a call; then it is paused
 inline constexpr std::size_t kServerConnectionsMax = 1024;
+inline constexpr std::size_t kServerFilesReserve = 192;  // descriptors that are no connections
+inline constexpr std::size_t kServerBodiesBytesMax = 256u << 20;  // of all requests in memory
+inline constexpr std::size_t kPeerBytesPerSecondMin = 4u << 10;  // of a body or reply, see idle_max
 inline constexpr std::size_t kRequestHeadBytesMax = 64u << 10;
 inline constexpr std::size_t kRequestBodyBytesMax = 16u << 20;
 inline constexpr std::size_t kHeadersMax = 128;  // of one request or response
 inline constexpr std::size_t kResponseHeadBytesMax = 256u << 10;
 inline constexpr std::size_t kPipelinedBytesMax = 64u << 10;  // read ahead while a handler works
 inline constexpr milliseconds kLingerTime = seconds(1);  // for a refused peer to read why
+inline constexpr std::size_t kLingerBytesMax = 4u << 20;  // that it still sends
+inline constexpr std::size_t kTurnBytesMax = 64u << 10;  // of a connection in one shard turn
 inline constexpr std::size_t kSseEventBytesMax = 8u << 20;
+inline constexpr std::size_t kSseNameBytesMax = 4u << 10;  // of an event's name, or its id
 
 // JSON and files
 inline constexpr std::size_t kJsonDepthMax = 64;
@@ -84,6 +92,7 @@ inline constexpr std::size_t kRunsListedMax = 10'000;  // runs or sessions of on
 inline constexpr std::size_t kArtifactBytesMax = 64u << 20;
 inline constexpr milliseconds kStoreRetryFirst{100};  // a full disk: back off and try again
 inline constexpr milliseconds kStoreRetryMax = seconds(5);
+inline constexpr milliseconds kLastCommitWait = seconds(1);  // of a closing engine, at least
 
 // Threads
 inline constexpr std::size_t kBlockingThreads = 4;

@@ -9,6 +9,7 @@ namespace ragent {
 namespace {
 
 constexpr std::size_t kCopiedBytes = 16u << 10;  // smaller chunks go out in one piece
+constexpr std::size_t kPieceBytesMin = 1u << 10;
 
 std::string_view reason_of(int status) {
   switch (status) {
@@ -121,13 +122,28 @@ void Connection::want_reading() {
 
 Task<int> Connection::receive(TimePoint until) {
   for (;;) {
+    if (turn_bytes_ >= limits::kTurnBytesMax) co_await take_turns();
     if (between_ && shared_.draining) co_return -1;
     const int got = socket_.read(shared_.scratch);
-    if (got != 0) co_return got;
+    if (got != 0) {
+      moved(got);
+      co_return got;
+    }
     event_.reset();
     want_reading();
     if (!co_await event_.until(until)) co_return 0;
   }
+}
+
+// A peer that is always ready would hold the shard: it moves a share of bytes in a turn. A piece
+// has a price too, however small it is.
+void Connection::moved(int bytes) {
+  if (bytes > 0) turn_bytes_ += std::max(static_cast<std::size_t>(bytes), kPieceBytesMin);
+}
+
+Task<void> Connection::take_turns() {
+  turn_bytes_ = 0;
+  co_await shared_.loop.sleep_until(shared_.loop.now());
 }
 
 Task<Connection::Next> Connection::read_request() {
@@ -257,9 +273,12 @@ Task<void> Connection::write(std::string_view bytes) {
 
 Task<void> Connection::write_all(std::string_view bytes, bool more) {
   while (!bytes.empty()) {
+    if (turn_bytes_ >= limits::kTurnBytesMax) co_await take_turns();
     if (gone_) co_await fail(ErrorKind::unavailable, "the peer closed the connection");
-    const int sent = socket_.write(bytes, more);
+    const std::string_view piece = bytes.substr(0, limits::kTurnBytesMax);
+    const int sent = socket_.write(piece, more || piece.size() < bytes.size());
     if (sent > 0) {
+      moved(sent);
       bytes.remove_prefix(static_cast<std::size_t>(sent));
       continue;
     }
@@ -285,8 +304,11 @@ Task<void> Connection::refuse(int status, std::string why) {
 Task<void> Connection::linger() {
   socket_.end_writing();
   const TimePoint until = shared_.loop.now() + limits::kLingerTime;
-  while (shared_.loop.now() < until) {
-    if (co_await receive(until) <= 0) co_return;
+  std::size_t dropped = 0;
+  while (shared_.loop.now() < until && dropped < limits::kLingerBytesMax) {
+    const int got = co_await receive(until);
+    if (got <= 0) co_return;
+    dropped += static_cast<std::size_t>(got);
   }
 }
 

@@ -58,6 +58,8 @@ class Connection final : public HttpExchange {
   Task<void> finish();
   Task<void> write_all(std::string_view bytes, bool more = false);
   Task<void> linger();
+  Task<void> take_turns();  // one that moved its share waits for the loop's next turn
+  void moved(int bytes);
   Result<std::string> head_text(const HttpResponse& head, std::optional<std::size_t> length);
   void want_reading();
   TimePoint idle() const { return shared_.loop.now() + shared_.options.idle_max; }
@@ -77,6 +79,7 @@ class Connection final : public HttpExchange {
   bool close_ = false;  // after this reply
   bool chunked_ = false;
   Reply reply_ = Reply::none;
+  std::size_t turn_bytes_ = 0;  // moved since it last let others have their turn
   Scope scope_;  // the handler; last: it uses the others
 };
 

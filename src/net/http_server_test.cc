@@ -37,6 +37,9 @@ class HttpServerTest : public testing::Test {
     co_await socket.write(std::move(bytes));
     co_return co_await socket.read_all();
   }
+  static Task<void> talk_in(RawSocket& socket, std::string bytes, std::string& reply) {
+    reply = co_await talk_on(socket, std::move(bytes));
+  }
   static Task<std::string> ask_on(RawSocket& socket, std::string bytes, std::string end) {
     co_await socket.write(std::move(bytes));
     co_return co_await socket.read_until(std::move(end));
@@ -242,6 +245,65 @@ TEST_F(HttpServerTest, WaitsForASlowReaderAndGoesOn) {
   EXPECT_TRUE(got.ends_with("0\r\n\r\n"));
 }
 
+TEST_F(HttpServerTest, APeerThatIsAlwaysReadyLetsOthersHaveTheirTurn) {
+  constexpr std::size_t kSize = 2u << 20;
+  int turns = 0, asked_at = 0;
+  serve([&](HttpExchange& exchange) {
+    asked_at = turns;
+    return exchange.respond({.body = exchange.request().body});
+  });
+  RawSocket socket = peer();
+  Scope scope(*loop);
+  std::string reply;
+  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
+  scope.spawn(talk_in(
+      socket, fmt::format("{}Content-Length: {}\r\n\r\n", head, kSize) + std::string(kSize, 'x'),
+      reply));
+  ASSERT_TRUE(loop->run([&] { return ++turns, !reply.empty(); }, loop->now() + 30s));
+  EXPECT_THAT(reply, EndsWith("xxx"));
+  EXPECT_GE(asked_at, static_cast<int>(kSize / limits::kTurnBytesMax));
+}
+
+TEST_F(HttpServerTest, AFastReaderLetsOthersHaveTheirTurn) {
+  std::size_t written = 0, before = 0, most = 0;
+  bool ended = false;
+  serve([&](HttpExchange& exchange) { return flood(exchange, written, ended); });
+  RawSocket socket = peer();
+  Scope scope(*loop);
+  std::string reply;
+  scope.spawn(talk_in(socket, kLast, reply));
+  const auto look = [&] {
+    most = std::max(most, written - std::exchange(before, written));
+    return ended;
+  };
+  ASSERT_TRUE(loop->run(look, loop->now() + 30s));
+  EXPECT_LE(most, 2 * limits::kTurnBytesMax);
+}
+
+Task<void> send_for_ever(Loop& loop, RawSocket& to, bool& ended, std::size_t& sent) {
+  co_await to.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  const std::string piece(16u << 10, 'x');
+  for (;; co_await loop.sleep(10us)) {
+    const auto size = ::send(to.fd(), piece.data(), piece.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size < 0 && errno != EAGAIN) break;
+    if (size > 0) sent += static_cast<std::size_t>(size);
+  }
+  ended = true;
+}
+
+TEST_F(HttpServerTest, ARefusedPeerThatGoesOnSendingIsCutOff) {
+  serve(echo, {.body_max = 10});
+  RawSocket socket = peer();
+  Scope scope(*loop);
+  bool ended = false;
+  std::size_t sent = 0;
+  scope.spawn(send_for_ever(*loop, socket, ended, sent));
+  const TimePoint begin = loop->now();
+  ASSERT_TRUE(loop->run([&] { return ended; }, begin + 30s));
+  EXPECT_GE(sent, limits::kLingerBytesMax);
+  EXPECT_LT(loop->now() - begin, limits::kLingerTime);
+}
+
 TEST_F(HttpServerTest, DrainingLetsTheExchangesAtWorkEnd) {
   Signal go(*loop);
   struct Work {
@@ -258,10 +320,7 @@ TEST_F(HttpServerTest, DrainingLetsTheExchangesAtWorkEnd) {
   RawSocket idle = peer(), busy = peer();
   Scope scope(*loop);
   std::string reply;
-  scope.spawn([](RawSocket& socket, std::string& to) -> Task<void> {
-    co_await socket.write(kGet);
-    to = co_await socket.read_all();
-  }(busy, reply));
+  scope.spawn(talk_in(busy, kGet, reply));
   loop->run([] { return false; }, loop->now() + 20ms);
   bool drained = false;
   scope.spawn(Work::then(server->drain(), drained));
