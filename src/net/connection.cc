@@ -8,7 +8,10 @@ namespace ragent {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t kCopiedBytes = 16u << 10;  // smaller chunks go out in one piece
+constexpr std::string_view kGone = "the peer closed the connection";
 constexpr std::size_t kPieceBytesMin = 1u << 10;
 
 std::string_view reason_of(int status) {
@@ -85,10 +88,14 @@ Task<void> Connection::serve() {
     request_ = std::move(parser_.request());
     close_ = !parser_.keep_alive();
     reply_ = Reply::none;
+    patience_ = shared_.options.idle_max;
     co_await handle();
+    request_ = {};
+    // Without chunks or a length the end of the connection is the end of the reply.
+    if (reply_ == Reply::cut && !chunked_) socket_.reset_when_closed();
     if (gone_ || reply_ == Reply::cut) co_return;
     if (close_ || shared_.draining) {
-      socket_.end_writing();
+      co_await linger();
       co_return;
     }
   }
@@ -131,14 +138,26 @@ Task<int> Connection::receive(TimePoint until) {
     }
     event_.reset();
     want_reading();
-    if (!co_await event_.until(until)) co_return 0;
+    if (!co_await waited(event_, until)) co_return 0;
   }
+}
+
+Task<bool> Connection::waited(Signal& signal, TimePoint until) {
+  const TimePoint begin = shared_.loop.now();
+  const bool in_time = co_await signal.until(until);
+  patience_ -= shared_.loop.now() - begin;
+  co_return in_time;
 }
 
 // A peer that is always ready would hold the shard: it moves a share of bytes in a turn. A piece
 // has a price too, however small it is.
 void Connection::moved(int bytes) {
-  if (bytes > 0) turn_bytes_ += std::max(static_cast<std::size_t>(bytes), kPieceBytesMin);
+  if (bytes <= 0) return;
+  turn_bytes_ += std::max(static_cast<std::size_t>(bytes), kPieceBytesMin);
+  const std::chrono::nanoseconds won = std::chrono::nanoseconds(1s) * bytes;
+  patience_ = std::min<std::chrono::nanoseconds>(
+      shared_.options.idle_max,
+      patience_ + won / static_cast<std::int64_t>(limits::kPeerBytesPerSecondMin));
 }
 
 Task<void> Connection::take_turns() {
@@ -150,6 +169,7 @@ Task<Connection::Next> Connection::read_request() {
   parser_.next();
   rest_.erase(0, parser_.feed(rest_));
   between_ = !parser_.begun();
+  bool in_body = false;
   TimePoint until = idle();
   while (!parser_.done() && !parser_.refused()) {
     if (parser_.take_expectation()) co_await write_all("HTTP/1.1 100 Continue\r\n\r\n");
@@ -162,9 +182,12 @@ Task<Connection::Next> Connection::read_request() {
     }
     const std::string_view bytes(shared_.scratch.data(), static_cast<std::size_t>(got));
     rest_ = bytes.substr(parser_.feed(bytes));
-    // All of the head has one time, from its first byte on; the body has one for each piece.
-    if (parser_.head_whole() || (between_ && parser_.begun())) until = idle();
+    // All of the head has one time, from its first byte on; the bytes of a body win theirs.
+    if (between_ && parser_.begun()) until = idle();
     between_ = between_ && !parser_.begun();
+    if (!parser_.head_whole()) continue;
+    if (!std::exchange(in_body, true)) patience_ = shared_.options.idle_max;
+    until = shared_.loop.now() + patience_;
   }
   between_ = false;
   co_return parser_.refused() ? Next::refusal : Next::request;
@@ -249,7 +272,6 @@ Task<void> Connection::respond(HttpResponse response) {
 Task<void> Connection::begin(HttpResponse head) {
   if (reply_ != Reply::none) co_await fail(ErrorKind::misuse, "this exchange has its reply");
   const bool with_body = has_body(head.status) && request_.method != "HEAD";
-  if (with_body && parser_.http_1_0()) close_ = true;  // the body's end
   chunked_ = with_body && !parser_.http_1_0();
   Result<std::string> text = head_text(head, std::nullopt);
   if (!text) co_await fail(std::move(text.error()));
@@ -259,6 +281,10 @@ Task<void> Connection::begin(HttpResponse head) {
 
 Task<void> Connection::write(std::string_view bytes) {
   if (reply_ == Reply::none) co_await fail(ErrorKind::misuse, "begin() comes before write()");
+  if (gone_) co_await fail(ErrorKind::unavailable, std::string(kGone));
+  if (reply_ == Reply::cut) {
+    co_await fail(ErrorKind::misuse, "an earlier write() was cancelled: this reply is cut off");
+  }
   if (bytes.empty() || reply_ != Reply::streaming) co_return;
   if (!chunked_) {
     co_await write_all(bytes);
@@ -271,10 +297,25 @@ Task<void> Connection::write(std::string_view bytes) {
   }
 }
 
+// A write that is cancelled midway, within a chunk perhaps, is the end of its reply.
+struct Connection::Writing {
+  explicit Writing(Connection& connection) : of(connection) { of.writing_ = true; }
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+  ~Writing() {
+    of.writing_ = false;
+    if (!whole) of.reply_ = Reply::cut;
+  }
+  Connection& of;
+  bool whole = false;
+};
+
 Task<void> Connection::write_all(std::string_view bytes, bool more) {
+  if (writing_) co_await fail(ErrorKind::misuse, "expected one write at a time: await it first");
+  Writing writing(*this);
   while (!bytes.empty()) {
     if (turn_bytes_ >= limits::kTurnBytesMax) co_await take_turns();
-    if (gone_) co_await fail(ErrorKind::unavailable, "the peer closed the connection");
+    if (gone_) co_await fail(ErrorKind::unavailable, std::string(kGone));
     const std::string_view piece = bytes.substr(0, limits::kTurnBytesMax);
     const int sent = socket_.write(piece, more || piece.size() < bytes.size());
     if (sent > 0) {
@@ -285,16 +326,18 @@ Task<void> Connection::write_all(std::string_view bytes, bool more) {
     if (sent == 0) {
       writable_.reset();
       socket_.when_writable([this] { writable_.set(); });
-      if (co_await writable_.until(idle())) continue;
+      if (co_await waited(writable_, shared_.loop.now() + patience_)) continue;
     }
     gone_ = true;
   }
+  writing.whole = !gone_;
 }
 
 Task<void> Connection::refuse(int status, std::string why) {
   close_ = true;
   reply_ = Reply::none;
   request_.method.clear();
+  patience_ = shared_.options.idle_max;
   co_await respond(problem(status, why));
   co_await linger();
 }

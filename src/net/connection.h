@@ -51,6 +51,7 @@ class Connection final : public HttpExchange {
 
   Task<bool> shake();  // false: end
   Task<Next> read_request();
+  struct Writing;
   Task<int> receive(TimePoint until);  // bytes in scratch; 0: time is up; -1: gone, or drained
   Task<void> handle();  // until the handler has ended or the peer is gone
   Task<void> run_handler();
@@ -62,6 +63,7 @@ class Connection final : public HttpExchange {
   void moved(int bytes);
   Result<std::string> head_text(const HttpResponse& head, std::optional<std::size_t> length);
   void want_reading();
+  Task<bool> waited(Signal& signal, TimePoint until);  // false: time is up
   TimePoint idle() const { return shared_.loop.now() + shared_.options.idle_max; }
 
   ServerShared& shared_;
@@ -79,6 +81,8 @@ class Connection final : public HttpExchange {
   bool close_ = false;  // after this reply
   bool chunked_ = false;
   Reply reply_ = Reply::none;
+  bool writing_ = false;
+  std::chrono::nanoseconds patience_ = {};  // with the peer, for a body or a reply
   std::size_t turn_bytes_ = 0;  // moved since it last let others have their turn
   Scope scope_;  // the handler; last: it uses the others
 };

@@ -7,9 +7,10 @@
 //   std::uint16_t port = (*server)->port();
 //
 // The loop's thread. A handler is a coroutine of the exchange's connection; it is destroyed when
-// the peer goes away (closes its side) or the server is destroyed. One that ends without a reply
+// the peer goes away (closes its side) or the server is destroyed. Of a peer that has sent more
+// ahead than limits::kPipelinedBytesMax the next write tells that it went. A handler that ends without a reply
 // gives 500; one that fails after begin() ends the connection before the end of the body, so that
-// the peer can tell. What is refused before a handler (400, 408, 413, 431, 503, …) has a body of
+// the peer can tell (of HTTP/1.0 by a reset). What is refused before a handler (400, 408, 413, 431, 503, …) has a body of
 // problem+json and closes the connection.
 #pragma once
 
@@ -33,7 +34,9 @@ struct HttpServerOptions {
   std::size_t connections_max = limits::kServerConnectionsMax;  // more are refused with 503
   std::size_t head_max = limits::kRequestHeadBytesMax;
   std::size_t body_max = limits::kRequestBodyBytesMax;
-  // Without a byte read or written; also for all of a request's head.
+  // Without a byte read or written; also for all of a request's head. How long a peer may let a
+  // body or a reply wait in all: each byte of it wins back its part of a second
+  // (limits::kPeerBytesPerSecondMin).
   std::chrono::milliseconds idle_max = limits::kIdleTimeDefault;
 };
 
@@ -44,7 +47,8 @@ class HttpExchange {
   virtual Task<void> respond(HttpResponse response) = 0;  // whole; once
   // The head may not say content-length, transfer-encoding or connection: the server does.
   // A streamed reply: begin, then write, until the handler ends. Each waits while the peer reads
-  // too slowly. An Error{unavailable} from write: the peer is gone.
+  // too slowly. An Error{unavailable} from write: the peer is gone. One write at a time (else
+  // Error{misuse}); one that is cancelled is the end of the reply, and later ones are misuse too.
   virtual Task<void> begin(HttpResponse head) = 0;
   virtual Task<void> write(std::string_view bytes) = 0;
 };

@@ -129,6 +129,9 @@ TEST_F(HttpServerTest, AHandlerThatFailsIsNeverTakenForAWholeReply) {
   loop = make_loop(Logger(LogLevel::off));
   serve(fail_late);
   EXPECT_THAT(talk(kGet), EndsWith("4\r\nhalf\r\n"));
+  RawSocket old = peer();
+  EXPECT_THAT(*block_on(*loop, talk_on(old, "GET / HTTP/1.0\r\n\r\n")), EndsWith("\r\n\r\nhalf"));
+  EXPECT_TRUE(old.was_reset());
   serve(nothing);
   EXPECT_THAT(talk(kLast), StartsWith("HTTP/1.1 500 "));
   serve([](HttpExchange&) -> Task<void> { throw std::runtime_error("thrown"); });
@@ -164,6 +167,62 @@ TEST_F(HttpServerTest, APeerThatIsSlowIsRefusedOneThatSaysNothingIsClosed) {
   EXPECT_THAT(talk("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhi"),
               StartsWith("HTTP/1.1 408 "));
   EXPECT_THAT(talk(kGet), EndsWith("GET /a "));
+}
+
+Task<void> trickle(Loop& loop, RawSocket& socket, std::string& reply) {
+  co_await socket.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n");
+  const auto reading = loop.watch(socket.fd(), Readiness::readable, [] {});
+  for (char got = 0; ::recv(socket.fd(), &got, 1, MSG_PEEK | MSG_DONTWAIT) < 0;) {
+    co_await socket.write("x");
+    co_await loop.sleep(10ms);
+  }
+  reply = co_await socket.read_all();
+}
+
+TEST_F(HttpServerTest, ABodyThatTricklesIsRefused) {
+  serve(echo, {.idle_max = 200ms});
+  RawSocket socket = peer();
+  Scope scope(*loop);
+  std::string reply;
+  scope.spawn(trickle(*loop, socket, reply));
+  EXPECT_TRUE(loop->run([&] { return !reply.empty(); }, loop->now() + 10s));
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 408 "));
+}
+
+TEST_F(HttpServerTest, AReplyArrivesWholeThoughThePeerSentMore) {
+  serve([](HttpExchange& exchange) {
+    return exchange.respond({.body = std::string(3u << 20, 'y')});
+  });
+  RawSocket socket = peer();
+  ASSERT_TRUE(block_on(*loop, socket.write(kLast + std::string(300'000, 'x'))));
+  loop->run([] { return false; }, loop->now() + 20ms);
+  const std::string reply = *block_on(*loop, socket.read_all());
+  EXPECT_GT(reply.size(), 3u << 20);
+  EXPECT_FALSE(socket.was_reset());
+}
+
+Task<void> write_cut(Loop& loop, HttpExchange& exchange, int& refused) {
+  co_await exchange.begin({});
+  const std::string much(64u << 20, 'x');
+  {
+    Scope scope(loop);
+    scope.spawn(exchange.write(much));
+    co_await loop.sleep(5ms);
+    const Result<void> second = co_await exchange.write("two at once").result();
+    if (!second && second.error().kind == ErrorKind::misuse) ++refused;
+  }
+  const Result<void> later = co_await exchange.write("within a chunk").result();
+  if (!later && later.error().kind == ErrorKind::misuse) ++refused;
+}
+
+TEST_F(HttpServerTest, AWriteThatIsCancelledIsTheEndOfItsReply) {
+  int refused = 0;
+  serve([&](HttpExchange& exchange) { return write_cut(*loop, exchange, refused); });
+  RawSocket socket = peer();
+  ASSERT_TRUE(block_on(*loop, socket.write(kGet)));
+  EXPECT_TRUE(loop->run([&] { return refused == 2; }, loop->now() + 10s));
+  const std::string reply = *block_on(*loop, socket.read_all());
+  EXPECT_EQ(reply.substr(reply.size() - 3), "xxx");
 }
 
 struct Held {

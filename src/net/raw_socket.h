@@ -64,11 +64,13 @@ class RawSocket {
     while (!got.ends_with(end)) {
       co_await ready(Readiness::readable);
       const auto size = ::recv(fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      was_reset_ = size < 0 && errno == ECONNRESET;
       if (size == 0 || (size < 0 && errno != EAGAIN)) break;
       if (size > 0) got.append(buffer.data(), static_cast<std::size_t>(size));
     }
     co_return got;
   }
+  bool was_reset() const { return was_reset_; }  // what ended the last reading
   void reset() {  // closes as if the machine had died
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -91,6 +93,7 @@ class RawSocket {
 
   Loop* loop_;
   FileDescriptor fd_;
+  bool was_reset_ = false;
 };
 
 }  // namespace ragent

@@ -140,6 +140,11 @@ void ServerSocket::end_writing() {
   ::shutdown(fd_.get(), SHUT_WR);
 }
 
+void ServerSocket::reset_when_closed() {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
 // The new watch comes before the old one goes: so the reactor keeps the descriptor.
 void ServerSocket::when_readable(Function function) {
   readable_ = loop_.watch(fd_.get(), Readiness::readable, std::move(function));

@@ -46,6 +46,7 @@ class ServerSocket {
   int read(std::span<char> buffer);
   int write(std::string_view bytes, bool more = false);  // more: follows at once
   void end_writing();  // the peer reads the end; reading goes on
+  void reset_when_closed();  // the peer gets an error instead of the end
   void when_readable(Function function);
   void when_writable(Function function);
 
