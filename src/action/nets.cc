@@ -73,7 +73,8 @@ std::vector<std::string> tokens(std::string_view text) {
     text.remove_prefix(character.size());
     if (!letter) {
       inside = false;
-      bool end = kClauseEnds.contains(character) && (character == "\n" || !begins_with_letter(text));
+      bool mark = kClauseEnds.contains(character);
+      bool end = mark && (character == "\n" || !begins_with_letter(text));
       if (end && !out.empty() && !out.back().empty()) out.emplace_back();
       continue;
     }
