@@ -425,6 +425,24 @@ TEST_F(Exec, ReapsWhatOneCallLeft) {
   EXPECT_TRUE(ends(workspace + "/K2"));
 }
 
+TEST_F(Exec, ReapsWhatACallLeftThatHasSwappedItsFolder) {
+  fs::create_directory(folder_ / "runs/r2");
+  std::string workspace = canonical_workspace((folder_ / "runs/r2").string());
+  std::string command = fmt::format(
+      "RAGENT_KEY=K1 RAGENT_WORKSPACE={0} setsid sleep 300 & echo $! > {1}/pid; "
+      "rmdir {0}; ln -s / {0}",
+      workspace, folder_.string());
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::size_t killed = 0;
+  TimePoint until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (killed == 0 && std::chrono::steady_clock::now() < until) {
+    killed = reap_call(workspace, "K1");
+  }
+  EXPECT_EQ(killed, 1U);
+  EXPECT_TRUE(ends(folder_ / "pid"));
+  fs::remove(folder_ / "runs/r2");
+}
+
 TEST(SplitCommand, KnowsQuotesAndNothingElse) {
   using ::testing::ElementsAre;
   EXPECT_THAT(*split_command(R"(./a  -x "b c" 'd "e"' f\ g "h\"i" '' $HOME *)"),

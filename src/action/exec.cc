@@ -135,9 +135,8 @@ std::vector<std::string> ExecBody::environment_of(const ToolContext& context) co
   put("SESSION", context.session);
   put("RUN", context.run);
   if (!context.workspace.empty()) {
-    std::error_code error;
-    fs::path workspace = fs::weakly_canonical(context.workspace, error);
-    out.push_back(fmt::format("{}{}", kWorkspaceVariable, workspace.string()));
+    out.push_back(
+        fmt::format("{}{}", kWorkspaceVariable, canonical_workspace(context.workspace)));
   }
   return out;
 }
@@ -290,12 +289,15 @@ std::size_t reap_stale(const std::string& home) {
   });
 }
 
+std::string canonical_workspace(const std::string& workspace) {
+  std::error_code error;
+  return fs::weakly_canonical(workspace, error).string();
+}
+
 std::size_t reap_call(const std::string& workspace, const std::string& key) {
   if (workspace.empty() || key.empty()) return 0;
-  std::error_code error;
-  std::string folder = fs::weakly_canonical(workspace, error).string();
   return kill_all_marked([&](std::string_view environment) {
-    return variable_in(environment, kWorkspaceVariable) == folder &&
+    return variable_in(environment, kWorkspaceVariable) == workspace &&
            variable_in(environment, kKeyVariable) == key;
   });
 }

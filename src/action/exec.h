@@ -22,10 +22,14 @@ Result<std::vector<std::string>> split_command(std::string_view command);
 Result<std::shared_ptr<ToolBody>> exec_body(const ToolSpec& spec, const std::string& folder);
 
 // Kills what programs of an earlier process of this home have left running, whatever became of
-// their process groups; answers how many. Before anything of the home is resumed.
+// their process groups; answers how many. Before anything of the home is resumed. Known by the
+// environment they were started with: a program that clears it for what it leaves behind hides that.
 std::size_t reap_stale(const std::string& home);
 
+// The workspace's name in the environment of its programs, which one of them may turn into a link.
+std::string canonical_workspace(const std::string& workspace);
 // The same for one call, whose attempt is over: what left its process group, as after `setsid`.
+// `workspace` is canonical, taken before the attempt.
 std::size_t reap_call(const std::string& workspace, const std::string& key);
 
 }  // namespace ragent

@@ -22,12 +22,12 @@ class ProgramCall {
       : under_way_(under_way),
         loop_(context.host.loop()),
         pool_(pool),
-        workspace_(context.workspace),
         key_(context.key),
         own_(spec.label),
         all_(spec.label),
         over_(spec.kind != ToolSpec::Kind::exec) {
     if (over_) return;
+    if (!context.workspace.empty()) workspace_ = canonical_workspace(context.workspace);
     for (ProgramCall* other : under_way_) {
       join(all_, other->own_);
       join(other->all_, own_);
@@ -65,7 +65,7 @@ class ProgramCall {
   UnderWay& under_way_;
   Loop& loop_;
   Pool& pool_;
-  std::string workspace_;
+  std::string workspace_;  // as it was before the program could swap it
   std::string key_;
   Label own_;
   Label all_;  // of all that ran meanwhile
