@@ -76,6 +76,9 @@ class Loop {
   virtual std::unique_ptr<Watch> watch(int fd, Readiness readiness, Function function) = 0;
   // Runs `function` on the loop's thread in a later turn, in order of posting. Any thread.
   void post(Function function);
+  // Destroys what was posted and not run: when the loop runs no more, and before a derived class
+  // goes, as it may hold watches. Any thread.
+  void drop_posted();
 
   // Loop thread only, from here on.
   void wake(Waiter& waiter);  // resumes it in this turn or a later one
@@ -118,7 +121,6 @@ class Loop {
   virtual bool wait(std::optional<TimePoint> until) = 0;
   virtual void interrupt() = 0;
   bool posted() const;
-  void drop_posted();  // for destructors of implementations: what was posted may hold watches
 
  private:
   friend class Waiter;

@@ -165,6 +165,8 @@ void EngineCore::fail_with(Error error) {
     failure_ = error;
   }
   log_.error("the store failed: the engine stops", {{"error", error.message}});
+  std::shared_lock lock(alive_);
+  if (closing_) return;
   for (auto& shard : shards_) {
     shard->loop().post([&shard = *shard, error] { shard.halt(error); });
   }
@@ -176,20 +178,31 @@ void EngineCore::close() {
     if (!opened_) opened_ = fail(ErrorKind::unavailable, "the engine was closed");
   }
   if (closing_) return;
-  if (*opened_ && options_.close_wait.count() > 0 && !failed()) {
-    for (std::size_t i = 0; i < shards_.size(); ++i) {
-      (void)on_shard<void>(i, [](Shard& shard) { return shard.drain(); });
-    }
+  if (*opened_ && options_.close_wait.count() > 0 && !failed()) drain();
+  {
+    std::lock_guard lock(alive_);
+    closing_ = true;
   }
-  closing_ = true;
   for (auto& loop : loops_) loop->post([] {});
   threads_.clear();
+  for (auto& loop : loops_) loop->drop_posted();  // who waits for it is told
   shards_.clear();
   filer_.reset();
   writer_pool_.reset();
   store_pool_.reset();
   blocking_pool_.reset();
   if (owns_home_) reap_stale(options_.home);  // also of calls that ended well
+}
+
+void EngineCore::drain() {
+  for (auto& shard : shards_) {
+    shard->loop().post([&shard = *shard] { shard.stop_effects(); });
+  }
+  auto wait = std::min<std::chrono::milliseconds>(options_.close_wait, limits::kWaitMax);
+  TimePoint until = loops_.front()->now() + wait;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    (void)on_shard<void>(i, [until](Shard& shard) { return shard.drain(until); });
+  }
 }
 
 // The shard of a run that will start. Runs of one session meet on one shard; so do all starts of a
@@ -201,20 +214,18 @@ std::size_t EngineCore::place(RunOptions& options, RunHandle::State& state) {
     }
     state.place = places_.hold(uid_of_key(options.tenant, options.key), options.session);
   }
-  return options.session.empty() ? started_++ % shards_.size()
-                                 : shard_of(options.session, shards_.size());
+  return options.session.empty() ? started_++ % shards() : shard_of(options.session, shards());
 }
 
 Result<void> EngineCore::on_shard_of(const std::string& uid,
                                      std::function<Task<void>(Shard&)> body) {
   if (Result<void> opened = open(); !opened) return opened;
-  if (closing_) return fail(stopped());
   const std::optional<std::string> session = places_.find(uid);
-  return on_shard<void>(session ? shard_of(*session, shards_.size()) : 0, std::move(body));
+  return on_shard<void>(session ? shard_of(*session, shards()) : 0, std::move(body));
 }
 
 Shard* EngineCore::current_shard() const {
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
+  for (std::size_t i = 0; i < shards(); ++i) {
     if (runners_[i] == std::this_thread::get_id()) return shards_[i].get();
   }
   return nullptr;
@@ -229,8 +240,9 @@ void EngineCore::start_on(std::size_t shard, Agent agent, Input input, RunOption
     if (!started) handle->finish(fail(std::move(started.error())));
   };
   Shard& target = *shards_[shard];
-  target.loop().post([&target, work, agent = std::move(agent), input = std::move(input),
+  target.loop().post([this, &target, work, agent = std::move(agent), input = std::move(input),
                       options = std::move(options), state]() mutable {
+    if (target.halted()) return state->finish(fail(stopped()));
     target.scope().spawn(
         work(target, std::move(agent), std::move(input), std::move(options), std::move(state)));
   });

@@ -6,6 +6,7 @@
 #include <runtime/world.h>
 
 #include <condition_variable>
+#include <shared_mutex>
 #include <thread>
 
 namespace ragent {
@@ -30,7 +31,7 @@ class EngineCore {
                 std::shared_ptr<RunHandle::State> state);
   Shard* current_shard() const;  // whose thread this is; null: none of this engine's
   std::size_t place(RunOptions& options, RunHandle::State& state);
-  std::size_t shards() const { return shards_.size(); }
+  std::size_t shards() const { return runners_.size(); }
 
   // Waits until `ready` (asked under `mutex`); drives the shard when the engine has no threads.
   void wait(std::mutex& mutex, std::condition_variable& changed, const std::function<bool()>& ready,
@@ -40,6 +41,7 @@ class EngineCore {
  private:
   Result<void> open_now();
   Result<void> recover();
+  void drain();
   void fail_with(Error error);
   bool failed();
   Error stopped();  // why nothing answers any more
@@ -81,6 +83,8 @@ class EngineCore {
   std::optional<Result<void>> opened_;  // guarded by open_mutex_
   std::mutex failed_mutex_;
   std::optional<Error> failure_;  // guarded by failed_mutex_
+  // Shared while a shard is posted to; alone to say that there are none any more.
+  std::shared_mutex alive_;
   std::atomic<bool> closing_ = false;
   std::mutex driving_;  // threads = 0: one caller drives at a time
   std::atomic<std::size_t> started_ = 0;
@@ -111,15 +115,19 @@ Result<T> EngineCore::on_shard(std::size_t shard, std::function<Task<T>(Shard&)>
                 "an engine's blocking call was made on its shard's thread (from a planner or a "
                 "Task tool), where it would wait for itself: use co_await engine.call");
   }
-  if (failed()) return fail(stopped());
   auto call = std::make_shared<Call<T>>();
   auto work = [](Shard& on, std::function<Task<T>(Shard&)> what,
                  Answering<T> answer) -> Task<void> { answer.give(co_await what(on).result()); };
-  Shard& target = *shards_[shard];
-  target.loop().post(
-      [&target, work, body = std::move(body), answer = Answering<T>(*this, call)]() mutable {
-        target.scope().spawn(work(target, std::move(body), std::move(answer)));
-      });
+  {
+    std::shared_lock lock(alive_);
+    if (closing_ || failed()) return fail(stopped());
+    Shard& target = *shards_[shard];
+    target.loop().post(
+        [&target, work, body = std::move(body), answer = Answering<T>(*this, call)]() mutable {
+          if (target.halted()) return;  // dropping it answers
+          target.scope().spawn(work(target, std::move(body), std::move(answer)));
+        });
+  }
   wait(call->mutex, call->changed, [&] { return call->result || closing_; });
   std::lock_guard lock(call->mutex);
   if (call->result) return std::move(*call->result);

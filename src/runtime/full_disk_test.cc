@@ -153,6 +153,36 @@ TEST_P(FullDiskTest, ATurnThatCannotBeAppliedStopsTheEngineAfterItsRunWasAnswere
   }
 }
 
+// The turn of the first run is applied when the engine has stopped already: the one behind it must
+// not begin.
+TEST_P(FullDiskTest, WhatIsAppliedAfterTheEndBeginsNothing) {
+  Disk disk;
+  disk.applies = 1;
+  Engine engine(scarce(disk, GetParam(), 1min));
+  Result<RunHandle> first = engine.start(filler(disk, false), "go", {.session = "one"});
+  ASSERT_TRUE(first) << first.error().message;
+  Result<RunHandle> behind = engine.start(filler(disk, false), "and?", {.session = "one"});
+  ASSERT_TRUE(behind) << behind.error().message;
+  ASSERT_TRUE(first->wait());
+  while (disk.applies > 0) engine.poll(1ms);
+  disk.why = ErrorKind::io;  // while applying waits to be tried again
+  disk.commits = Disk::kForEver;
+  EXPECT_FALSE(engine.run(filler(disk, false), "go", {.session = "two"}));
+  ScarceStore reader(disk);
+  auto turns = [&] {
+    return static_cast<Store&>(reader).tenants().turns(Tenant(), "one", 1)->size();
+  };
+  const TimePoint patience = std::chrono::steady_clock::now() + 10s;
+  while (turns() == 0 && std::chrono::steady_clock::now() < patience) {
+    if (!engine.poll(1ms)) std::this_thread::yield();
+  }
+  EXPECT_EQ(turns(), 1U);
+  engine.poll(1ms);
+  Result<Answer> answer = behind->wait();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::io);
+}
+
 INSTANTIATE_TEST_SUITE_P(Threads, FullDiskTest, ::testing::Values(0U, 1U),
                          [](const auto& of) { return std::to_string(of.param); });
 

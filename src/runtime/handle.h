@@ -1,5 +1,5 @@
-// RunHandle::State: where a run on its shard and a caller on any thread meet. Shared by both;
-// every method may be called from any thread.
+// RunHandle::State: where a run on its shard and a caller on any thread meet. Shared by both; every
+// method may be called from any thread, but name() comes before the caller has the handle.
 #pragma once
 
 #include <base/loop.h>
@@ -25,7 +25,7 @@ struct RunHandle::State {
   void push(Event event);
   void finish(Result<Answer> result);
   void stand(std::string why);  // it waits for a person, or cannot go on
-  void work();                  // it goes on again
+  void work();  // it goes on again
 
   // `then` runs once, where finish() is called; at once when it has been.
   void when_finished(Function then);
@@ -37,8 +37,8 @@ struct RunHandle::State {
   Result<Answer> result();  // after finish()
 
   std::shared_ptr<EngineCore> engine;  // shared with the Engine: it drives the shard when
-                                       // the engine has no threads
-  const Tenant tenant;                 // whose run it is
+      // the engine has no threads
+  const Tenant tenant;  // whose run it is
   std::string run = {};
   std::string session = {};
   Places::Hold place = {};  // of a start with a key; in the engine above

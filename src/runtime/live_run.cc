@@ -9,8 +9,6 @@
 namespace ragent {
 namespace {
 
-constexpr std::size_t kTaskBytes = 120;  // of the input, for listings
-
 Input input_of(const Json& start) {
   Input input;
   if (const Json* message = start.find("input")) {
@@ -246,9 +244,9 @@ void LiveRun::compare_final(const Record& final, const Result<Answer>& result) {
   std::string outcome(to_string(outcome_of(result, stopped)));
   std::string text = result ? result->text : "";
   if (body.text("outcome") != outcome || (!stopped && body.text("text") != text)) {
-    diverge("the replay ends with \"" + outcome + ": " + utf8_prefix(text, kTaskBytes) +
+    diverge("the replay ends with \"" + outcome + ": " + utf8_prefix(text, limits::kTaskBytesMax) +
             "\" where the journal has \"" + body.text("outcome") + ": " +
-            utf8_prefix(body.text("text"), kTaskBytes) + "\"");
+            utf8_prefix(body.text("text"), limits::kTaskBytesMax) + "\"");
   }
 }
 
@@ -281,10 +279,10 @@ void LiveRun::pump() {
 void LiveRun::go_live() {
   if (stop_n_ == kNever) {
     if (const Record* record = tape_.not_asked_for()) {
-      return diverge("record " + std::to_string(record->n) + " (" +
-                     std::string(to_string(record->kind)) + ") of step " +
-                     step_name(record->path, record->step) +
-                     " was not asked for again: " + utf8_prefix(record->body, kTaskBytes));
+      return diverge(
+          "record " + std::to_string(record->n) + " (" + std::string(to_string(record->kind)) +
+          ") of step " + step_name(record->path, record->step) +
+          " was not asked for again: " + utf8_prefix(record->body, limits::kTaskBytesMax));
     }
   }
   if (check_) return diverge("the replay of the finished run does not end");

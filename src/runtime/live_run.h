@@ -119,7 +119,7 @@ class LiveRun {
   bool check_;
   bool replaying_ = false;
   bool finished_ = false;
-  bool stands_ = false;  // the shard was told that it waits for people
+  std::uint64_t delivers_at_ = 0;  // ticket for which deliver() is called
   std::string diverged_ = {};
   std::uint32_t next_n_ = 0;
   std::uint32_t stop_n_ = kNever;

@@ -21,15 +21,14 @@ std::uint32_t LiveRun::append(Record record) {
   record.chapter = row_.chapter;
   record.at = now_ms();
   std::erase_if(listeners_, [](const auto& listener) { return listener.expired(); });
-  if (!listeners_.empty()) {
-    std::uint64_t ticket = shard_.ticket();
-    if (undelivered_.empty() || undelivered_.back().first != ticket) {
-      shard_.when_durable(ticket, [self = self_] {
-        if (*self) (*self)->deliver();
-      });
-    }
-    undelivered_.emplace_back(ticket, event_of(record));
+  std::uint64_t ticket = shard_.ticket();
+  bool heeded = !listeners_.empty() || !asked_.empty();
+  if (heeded && std::exchange(delivers_at_, ticket) != ticket) {
+    shard_.when_durable(ticket, [self = self_] {
+      if (*self) (*self)->deliver();
+    });
   }
+  if (!listeners_.empty()) undelivered_.emplace_back(ticket, event_of(record));
   std::uint32_t n = record.n;
   shard_.group().records.push_back(std::move(record));
   return n;
@@ -77,7 +76,6 @@ void LiveRun::set_wait(WaitRow row) {
     if (!run) return;
     run->emit(event);
     if (!run->idle() || event.record == "timer") return;
-    run->stands_ = true;
     run->shard_.stands_still(*run, run->standing());
   });
 }
@@ -132,7 +130,6 @@ Result<void> LiveRun::answer(const StepName& step, const Decision& decision) {
                 .body = to_json(decision).dump()};
   asked.op->n = append(std::move(record));
   asked.op->decision = decision;
-  stands_ = false;
   asked.op->done.set();
   return {};
 }
@@ -215,8 +212,7 @@ void LiveRun::deliver() {
     undelivered_.pop_front();
   }
   // What was answered is over, and another question still waits: no wait begins that would say so.
-  if (stands_ || !undelivered_.empty() || !idle() || asked_.empty()) return;
-  stands_ = true;
+  if (!undelivered_.empty() || !idle() || asked_.empty() || shard_.stands(row_.uid)) return;
   shard_.stands_still(*this, standing());
 }
 

@@ -15,7 +15,8 @@ namespace ragent {
 
 class Patience {
  public:
-  explicit Patience(std::chrono::milliseconds at_most) : at_most_(at_most) {}
+  explicit Patience(std::chrono::milliseconds at_most)
+      : at_most_(std::min<std::chrono::milliseconds>(at_most, limits::kWaitMax)) {}
   bool tried() const { return since_.has_value(); }
   void reset() { since_.reset(); }
   std::optional<std::chrono::milliseconds> next(std::chrono::steady_clock::time_point now) {

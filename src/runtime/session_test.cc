@@ -151,14 +151,15 @@ TEST(SessionTest, AQueuedRunSaysThatTheOneBeforeItWaits) {
   EXPECT_FALSE(last->wait());  // now "two" asks
 }
 
+// Two calls in one reply, then "paid".
+Result<Reply> pays_twice(const ModelRequest& request) {
+  ToolCall pay{.tool = "pay", .arguments = Json::object({})};
+  if (request.transcript.replies() > 0) return Reply{.text = "paid"};
+  return Reply{.calls = {pay, pay}, .finish = Finish::calls};
+}
+
 TEST(SessionTest, TheSecondOfTwoQuestionsIsWaitedForWhenTheFirstIsAnswered) {
-  Home home(
-      [](const ModelRequest& request) -> Result<Reply> {
-        ToolCall pay{.tool = "pay", .arguments = Json::object({})};
-        if (request.transcript.replies() > 0) return Reply{.text = "paid"};
-        return Reply{.calls = {pay, pay}, .finish = Finish::calls};
-      },
-      1);
+  Home home(pays_twice, 1);
   Result<RunHandle> run = home.engine->start(asker(), "pay twice");
   ASSERT_TRUE(run) << run.error().message;
   ASSERT_FALSE(run->wait());
@@ -168,6 +169,42 @@ TEST(SessionTest, TheSecondOfTwoQuestionsIsWaitedForWhenTheFirstIsAnswered) {
   EXPECT_THAT(still.error().message, ::testing::HasSubstr("/0:2.1 --allow"));
   ASSERT_TRUE(home.engine->answer(run->id() + "/0:2.1", {.allowed = true}));
   EXPECT_EQ(text_of(*run), "paid");
+}
+
+TEST(SessionTest, TheSecondOfTwoDoubtsIsWaitedForWhenTheFirstIsResolved) {
+  Home home(pays_twice, 1);
+  Agent agent = clerk();
+  agent.tools = {tool("pay", "Pays.", [](Json) -> Result<int> {
+                   return fail(ErrorKind::unavailable, "the line is dead");
+                 }).once()};
+  Result<RunHandle> run = home.engine->start(agent, "pay twice");
+  ASSERT_TRUE(run) << run.error().message;
+  ASSERT_FALSE(run->wait());
+  const Resolution happened{.verdict = Resolution::Verdict::happened, .result = 5};
+  ASSERT_TRUE(home.engine->resolve(run->id(), "0:2.0", happened));
+  Result<Answer> still = run->wait();
+  ASSERT_FALSE(still);
+  EXPECT_THAT(still.error().message, ::testing::HasSubstr("in doubt about step 0:2.1"));
+  ASSERT_TRUE(home.engine->resolve(run->id(), "0:2.1", happened));
+  EXPECT_EQ(text_of(*run), "paid");
+}
+
+TEST(SessionTest, AQueuedRunIsToldOfTheSecondQuestionThoughNobodyListensToTheFirstRun) {
+  Home home(pays_twice, 1);
+  std::string front;
+  {
+    Result<RunHandle> run = home.engine->start(asker(), "pay twice", {.session = "s"});
+    ASSERT_TRUE(run) << run.error().message;
+    ASSERT_FALSE(run->wait());
+    front = run->id();
+  }
+  Result<RunHandle> behind = home.engine->start(clerk(), "next", {.session = "s"});
+  ASSERT_TRUE(behind) << behind.error().message;
+  ASSERT_FALSE(behind->wait());
+  ASSERT_TRUE(home.engine->answer(front + "/0:2.0", {.allowed = true}));
+  Result<Answer> still = behind->wait();
+  ASSERT_FALSE(still);
+  EXPECT_THAT(still.error().message, ::testing::HasSubstr("/0:2.1 --allow"));
 }
 
 // The run at work must first be read from the journal: meanwhile a second start of the key comes.

@@ -138,7 +138,6 @@ std::string Shard::new_session() {
 
 Task<void> Shard::start(Agent agent, Input input, RunOptions options,
                         std::shared_ptr<RunHandle::State> handle) {
-  agents_.insert_or_assign(agent.profile.name, agent);
   if (options.key.empty()) {
     co_return co_await start_new(new_uid(loop_.wall(), parts_.ids), std::move(agent),
                                  std::move(input), std::move(options), std::move(handle));
@@ -155,28 +154,20 @@ Task<void> Shard::start(Agent agent, Input input, RunOptions options,
                        std::move(handle));
 }
 
+Task<void> Shard::turn(Turns& of, std::string name) {
+  auto op = std::make_shared<Op>(loop_);
+  of[name].push_back(op);
+  co_await op->done;
+}
+
 // One start of a key after the other: the second finds the run of the first.
 Task<void> Shard::start_keyed(std::string uid, Agent agent, Input input, RunOptions options,
                               std::shared_ptr<RunHandle::State> handle) {
-  while (starting_.contains(uid)) {
-    auto op = std::make_shared<Op>(loop_);
-    starting_[uid].push_back(op);
-    co_await op->done;
-  }
-  starting_[uid] = {};
-  Result<bool> joined = co_await join(options.tenant, uid, handle).result();
-  Result<void> started;
-  if (!joined) {
-    started = fail(std::move(joined.error()));
-  } else if (!*joined) {
-    started = co_await start_new(uid, std::move(agent), std::move(input), std::move(options),
-                                 std::move(handle))
-                  .result();
-  }
-  auto next = std::exchange(starting_[uid], {});
-  starting_.erase(uid);
-  for (const auto& op : next) op->done.set();
-  co_await started;
+  while (starting_.contains(uid)) co_await turn(starting_, uid);
+  OneAtATime at_work(starting_, uid);
+  if (co_await join(options.tenant, uid, handle)) co_return;
+  co_await start_new(uid, std::move(agent), std::move(input), std::move(options),
+                     std::move(handle));
 }
 
 Shard::Known& Shard::admit(RunRow row, std::shared_ptr<const Binding> binding, const Json& start) {
@@ -196,6 +187,7 @@ Shard::Known& Shard::admit(RunRow row, std::shared_ptr<const Binding> binding, c
 Task<void> Shard::start_new(std::string uid, Agent agent, Input input, RunOptions options,
                             std::shared_ptr<RunHandle::State> handle) {
   std::shared_ptr<const Binding> binding = co_await bind(agent, options);
+  agents_.insert_or_assign(agent.profile.name, agent);
   bool fresh = options.session.empty();
   RunRow row{.uid = uid,
              .tenant = options.tenant.id(),
@@ -204,7 +196,7 @@ Task<void> Shard::start_new(std::string uid, Agent agent, Input input, RunOption
              .spec = binding->digest,
              .planner = binding->spec.planner,
              .state = std::string(to_string(RunState::working)),
-             .task = utf8_prefix(input.text, 120),
+             .task = utf8_prefix(input.text, limits::kTaskBytesMax),
              .started_at = now_ms()};
   if (fresh) sessions_[session_key(row)].fresh = true;
   if (!sessions_[session_key(row)].runs.empty()) {
@@ -221,7 +213,7 @@ Task<void> Shard::start_new(std::string uid, Agent agent, Input input, RunOption
   if (options.deadline.count() > 0) body["deadline"] = now_ms() + options.deadline.count();
   Known& known = admit(row, std::move(binding), body);
   handle->name(row.uid, row.session);
-  known.handles.push_back(handle);
+  listen(known, handle);
   when_durable(ticket_, [handle, event = event_of(known.records.front())] { handle->push(event); });
   std::uint64_t ticket = ticket_;
   begin_next(session_key(row));  // perhaps of an earlier run that nobody has carried on yet
@@ -249,6 +241,9 @@ Task<void> Shard::join_queue(std::string session, RunOptions options) {
   }
   co_await has_room(sessions_[session]);
   if (options.on_busy != OnBusy::interrupt) co_return;
+  if (const Known& known = runs_.at(at_work); known.asleep) {
+    co_await fail(ErrorKind::conflict, known.still);  // it is not woken by just any input
+  }
   co_await live(options.tenant, at_work);
   auto found = runs_.find(at_work);
   if (found != runs_.end() && found->second.live) {
@@ -271,7 +266,7 @@ Task<void> Shard::steer(Known& at_work, Input input, std::shared_ptr<RunHandle::
                .body = std::move(input.text)};
   group_.inbox.push_back(row);
   handle->name(at_work.row.uid, at_work.row.session);
-  at_work.handles.push_back(handle);
+  listen(at_work, handle);
   if (at_work.live) {
     at_work.live->steer(std::move(row));
     at_work.live->listen(std::move(handle));
@@ -293,7 +288,7 @@ Json Shard::follow(const RunRow& ended, std::deque<InboxRow> undelivered) {
                .spec = ended.spec,
                .planner = ended.planner,
                .state = std::string(to_string(RunState::working)),
-               .task = utf8_prefix(message.body, 120),
+               .task = utf8_prefix(message.body, limits::kTaskBytesMax),
                .started_at = now_ms()};
     group_.inbox_done.push_back({message.id, row.id, 1});
     uids.push_back(row.uid);
@@ -324,7 +319,17 @@ void Shard::begin_next(const std::string& session) {
   }
 }
 
+void Shard::listen(Known& known, std::shared_ptr<RunHandle::State> handle) {
+  std::erase_if(known.handles, [](const auto& one) { return one.expired(); });
+  known.handles.push_back(std::move(handle));
+}
+
 void Shard::begin(Known& known, RunMaterial material) {
+  if (known.asleep || material.row.state == to_string(RunState::unbound)) {  // no longer
+    known.asleep = false;
+    material.row.state = std::string(to_string(RunState::working));
+    group_.runs.push_back(material.row);
+  }
   material.inbox.assign(known.inbox.begin(), known.inbox.end());
   known.inbox.clear();
   known.live = std::make_unique<LiveRun>(*this, std::move(material));
@@ -388,8 +393,10 @@ Task<RunMaterial> Shard::read(Tenant tenant, RunRow row, std::shared_ptr<const B
   for (const Record& record : out.records) {
     if (record.kind != RecordKind::start && record.kind != RecordKind::open) continue;
     Json body = parse_json(record.body).value_or(Json());
-    if (record.kind == RecordKind::start) folder = body.text("folder");
-    if (record.kind == RecordKind::start) continue;
+    if (record.kind == RecordKind::start) {
+      folder = body.text("folder");
+      continue;
+    }
     head = std::max(head, static_cast<std::uint32_t>(body.integer("head")));
     opened = true;
   }
@@ -515,6 +522,11 @@ void Shard::goes_on(Known& known) {
   for (const std::string& uid : sessions_.at(session_key(known.row)).runs) work(runs_.at(uid));
 }
 
+bool Shard::stands(const std::string& uid) const {
+  auto found = runs_.find(uid);
+  return found != runs_.end() && !found->second.still.empty();
+}
+
 // It waits for a person, or diverged.
 void Shard::stands_still(LiveRun& run, std::string why) {
   auto found = runs_.find(run.row().uid);
@@ -611,12 +623,12 @@ Task<void> Shard::check(const Known& known) {
                 "run " + known.row.uid + " does not replay: " + again.diverged());
 }
 
-Task<void> Shard::drain() {
-  draining_ = true;
-  TimePoint until = loop_.now() + parts_.options.close_wait;
+Task<void> Shard::drain(TimePoint until) {
   while (effects_ > 0 && loop_.now() < until) co_await loop_.sleep(std::chrono::milliseconds(2));
   // A full disk must not keep an engine from closing.
-  (void)co_await with_deadline(loop_, barrier(), loop_.now() + parts_.options.close_wait).result();
+  (void)co_await with_deadline(loop_, barrier(),
+                               std::max(until, loop_.now() + limits::kLastCommitWait))
+      .result();
 }
 
 void Shard::halt(const Error& error) {
@@ -632,6 +644,7 @@ void Shard::halt(const Error& error) {
     if (!*self) return;
     (*self)->scope_.cancel();
     (*self)->runs_.clear();
+    (*self)->sessions_.clear();
   });
 }
 

@@ -55,8 +55,10 @@ class Shard {
   Task<void> answer(Tenant tenant, std::string uid, StepName step, Decision decision);
   Task<void> resolve(Tenant tenant, std::string uid, StepName step, Resolution resolution);
   Task<void> cancel(Tenant tenant, std::string uid, std::string reason);
-  Task<void> drain();             // until the effects under way have ended, or close_wait
+  void stop_effects() { draining_ = true; }  // no new ones begin
+  Task<void> drain(TimePoint until);         // until those under way have ended
   void halt(const Error& error);  // drops every run; what must be recorded answers this Error
+  bool halted() const { return halted_.has_value(); }
   Scope& scope() { return scope_; }
 
   // For its runs.
@@ -84,6 +86,7 @@ class Shard {
   Json follow(const RunRow& ended, std::deque<InboxRow> undelivered);
   void finished(LiveRun& run, Turn turn, std::string usage, Json final);
   void stands_still(LiveRun& run, std::string why);
+  bool stands(const std::string& uid) const;  // it was told that this run does
 
  private:
   struct Known {  // a run that has not ended: in memory, parked on disk, or queued
@@ -107,10 +110,24 @@ class Shard {
     std::vector<std::shared_ptr<Op>> applied = {};  // shared with who waits for that
   };
   struct Ended;
-  struct Rebinding;
+  // Who waits for the one that is at something, by its name; shared with the waiting.
+  using Turns = std::map<std::string, std::vector<std::shared_ptr<Op>>>;
+  struct OneAtATime {  // at it; when it is gone the others go on
+    OneAtATime(Turns& of, std::string called) : turns(of), name(std::move(called)) { turns[name]; }
+    OneAtATime(const OneAtATime&) = delete;
+    OneAtATime& operator=(const OneAtATime&) = delete;
+    ~OneAtATime() {
+      auto waiting = turns.extract(name);
+      for (auto& op : waiting.mapped()) op->done.set();
+    }
+    Turns& turns;
+    std::string name;
+  };
 
   std::string new_session();  // one that belongs to this shard
   std::string session_key(const RunRow& row) const { return row.tenant + "/" + row.session; }
+  void listen(Known& known, std::shared_ptr<RunHandle::State> handle);
+  Task<void> turn(Turns& of, std::string name);  // until it may be free
   void tell_queue(const Known& front);  // that it stands still
   Result<void> has_room(const Session& session) const;  // for one more input
   Task<Known*> reach(Tenant tenant, std::string uid);
@@ -155,12 +172,10 @@ class Shard {
   std::multimap<std::uint64_t, Function> after_ = {};  // by the ticket they wait for
   std::unordered_map<std::string, Known> runs_ = {};   // by uid
   std::unordered_map<std::string, Session> sessions_ = {};
-  // Keys whose start is under way, with who waits for it.
-  std::map<std::string, std::vector<std::shared_ptr<Op>>> starting_ = {};
+  Turns starting_ = {};   // keys
   std::map<std::string, std::unique_ptr<Model>> models_ = {};
-  std::vector<std::shared_ptr<const Binding>> bindings_ = {};  // lately used; shared with runs
-  // Who waits for the files of an agent, by spec and folder; shared with the waiting.
-  std::map<std::string, std::vector<std::shared_ptr<Op>>> rebinding_ = {};
+  std::vector<std::shared_ptr<const Binding>> bindings_ = {};  // lately made; shared with runs
+  Turns rebinding_ = {};  // the files of agents, by spec and folder
   std::map<std::string, Agent> agents_ = {};  // by name: bodies and permissions of today
   std::optional<Error> halted_ = {};
   bool draining_ = false;

@@ -144,19 +144,6 @@ std::shared_ptr<const Binding> Shard::bound(const RunRow& row, const std::string
   return known == bindings_.end() ? nullptr : *known;
 }
 
-// One of several runs of an agent that loads its files; the others wait until it is gone.
-struct Shard::Rebinding {
-  Rebinding(Shard& on, std::string of) : shard(on), key(std::move(of)) { shard.rebinding_[key]; }
-  Rebinding(const Rebinding&) = delete;
-  Rebinding& operator=(const Rebinding&) = delete;
-  ~Rebinding() {
-    auto waiting = shard.rebinding_.extract(key);
-    for (auto& op : waiting.mapped()) op->done.set();
-  }
-  Shard& shard;
-  std::string key;
-};
-
 // A run keeps the spec it began with; bodies and permissions are those of today.
 Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, std::string folder) {
   Store& store = parts_.store;
@@ -167,13 +154,10 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, st
   std::string key = row.spec + " " + folder;
   for (;;) {
     if (auto known = bound(row, folder)) co_return known;
-    auto waiting = rebinding_.find(key);
-    if (waiting == rebinding_.end()) break;
-    auto op = std::make_shared<Op>(loop_);
-    waiting->second.push_back(op);
-    co_await op->done;
+    if (!rebinding_.contains(key)) break;
+    co_await turn(rebinding_, key);
   }
-  Rebinding at_work(*this, key);
+  OneAtATime at_work(rebinding_, key);
   AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(text));
   Declared declared = co_await offload(
       loop_, parts_.blocking_pool,
@@ -196,7 +180,7 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, st
                                      [](const Tool& tool) { return tool.spec.name; });
       if (found != today->tools.end()) body = &*found;
     }
-    if (!body) {
+    if (!body || !body->body) {
       co_await fail(ErrorKind::not_found, "its native tool \"" + spec.name +
                                               "\" is not registered: resume it with the "
                                               "program that has agent \"" +

@@ -30,7 +30,7 @@ Task<std::vector<Ask>> Shard::asks(Tenant tenant) {
 Task<void> Shard::attach(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle) {
   Known* known = co_await find(tenant, uid);
   handle->name(uid, known->row.session);
-  known->handles.push_back(handle);
+  listen(*known, handle);
   const std::string& at_work = sessions_.at(session_key(known->row)).runs.front();
   if (known->live) {
     known->live->listen(handle);

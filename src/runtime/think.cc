@@ -128,10 +128,11 @@ Task<Json> Branch::think_live(ThinkPlan& plan, Transcript transcript, ThinkOptio
   // An attempt before this one has taken the step already.
   std::int64_t steps = budget_.steps + (plan.attempts > 0 ? 1 : 0);
   if (steps <= 1) options.calls = ThinkOptions::Calls::none;  // it has to answer now
-  Json intent = Json::object({{"model", run_.binding_->spec.model},
-                              {"params", plan.params},
-                              {"reserve", tokens},
-                              {"after", utf8_prefix(transcript.last().text(), 120)}});
+  Json intent =
+      Json::object({{"model", run_.binding_->spec.model},
+                    {"params", plan.params},
+                    {"reserve", tokens},
+                    {"after", utf8_prefix(transcript.last().text(), limits::kTaskBytesMax)}});
   if (Json messages = run_.take_steering(*this); messages.size() > 0) {
     intent["steer"] = std::move(messages);
   }

@@ -1,7 +1,7 @@
 // JournalWriter: group commit. Shards hand over what a turn brought; whatever is there when the
 // last commit ends goes into the next one. Owned by the engine; submit() from any shard's thread.
 //
-//   writer.submit(std::move(group), loop, [](Result<std::uint64_t> lsn) { … });   // when durable
+//   writer.submit(std::move(group), loop, [](std::uint64_t lsn) { … });   // when durable
 //
 // A full disk: rolled back, tried again with back-off for EngineOptions::full_disk_wait. Longer
 // than that, or any other failure, stops the engine: what was acknowledged is durable, and after

@@ -14,7 +14,7 @@
 namespace ragent {
 namespace {
 
-constexpr std::string_view kJournal = "journal\n";
+constexpr std::string_view kJournal = "journal\n";  // the note that there is one
 
 std::string text_of(int file) {
   std::array<char, 64> bytes = {};
@@ -29,12 +29,13 @@ std::string owner_of(int file) {
   return digits.empty() ? "?" : digits;
 }
 
-// Written over what stands there: at no moment is the note missing.
+// Written over what stands there, so that the note is there at every moment, if followed by the rest
+// of an older line.
 void write_owner(int file, bool journal) {
   const std::string text = fmt::format("{}\n{}", ::getpid(), journal ? kJournal : "");
   const auto size = static_cast<ssize_t>(text.size());
   if (::pwrite(file, text.data(), text.size(), 0) != size || ::ftruncate(file, size) != 0) {
-    // Only messages suffer: a full disk must not keep the owner out.
+    // A full disk must not keep the owner out. It has no number then, and a new home no note.
   }
 }
 
@@ -51,13 +52,13 @@ Result<HomeLock> HomeLock::take(const std::string& home) {
                             "choose another home",
                             home, owner_of(file.get())));
   }
-  write_owner(file.get(), text_of(file.get()).ends_with(kJournal));
+  write_owner(file.get(), text_of(file.get()).contains(kJournal));
   return HomeLock(std::move(file));
 }
 
 bool HomeLock::had_journal(const std::string& home) {
   const FileDescriptor file(::open((home + "/lock").c_str(), O_RDONLY | O_CLOEXEC));
-  return file && text_of(file.get()).ends_with(kJournal);
+  return file && text_of(file.get()).contains(kJournal);
 }
 
 void HomeLock::note_journal() const {
