@@ -9,15 +9,17 @@ namespace {
 
 using namespace ragent;
 
-// Of every request: its parts; of a refusal its status.
+// Of every request its parts; of a refusal that there was one.
 std::vector<std::string> read(std::string_view bytes, std::size_t first) {
-  RequestParser parser(1000, 1000);
+  BodyRoom room{.max = 1500};
+  RequestParser parser(1000, 1000, room);
   std::vector<std::string> got;
   for (std::string_view piece : {bytes.substr(0, first), bytes.substr(first)}) {
     while (!piece.empty() && !parser.refused()) {
       piece.remove_prefix(parser.feed(piece));
       const HttpRequest& request = parser.request();
       RAGENT_ASSERT(request.url.size() <= 1000 && request.body.size() <= 1000);
+      RAGENT_ASSERT(room.used <= 1500 && request.body.size() <= room.used);
       if (!parser.done()) continue;
       got.push_back(request.method + " " + request.url);
       for (const auto& [name, value] : request.headers.list()) got.push_back(name + ": " + value);

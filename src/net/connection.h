@@ -22,6 +22,7 @@ struct ServerShared {
   HttpServerOptions options = {};
   HttpHandler handler = {};
   std::unique_ptr<TlsContext> tls = {};
+  BodyRoom bodies = {};
   bool draining = false;
   std::vector<char> scratch = {};  // of a read; used up before anybody else gets a turn
 };
@@ -31,7 +32,7 @@ class Connection final : public HttpExchange {
   Connection(ServerShared& shared, FileDescriptor fd)
       : shared_(shared),
         socket_(shared.loop, std::move(fd), shared.tls.get()),
-        parser_(shared.options.head_max, shared.options.body_max),
+        parser_(shared.options.head_max, shared.options.body_max, shared.bodies),
         event_(shared.loop),
         writable_(shared.loop),
         scope_(shared.loop) {}

@@ -217,6 +217,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, HttpServerOpt
                                   ? listen_unix(options.address.substr(kUnix.size()))
                                   : listen_tcp(options.address);
   if (!listener) return fail(std::move(listener.error()));
+  shared.bodies.max = options.bodies_max;
   shared.options = std::move(options);
   return std::make_unique<Server>(std::move(shared), std::move(*listener));
 }

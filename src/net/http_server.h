@@ -8,10 +8,10 @@
 //
 // The loop's thread. A handler is a coroutine of the exchange's connection; it is destroyed when
 // the peer goes away (closes its side) or the server is destroyed. Of a peer that has sent more
-// ahead than limits::kPipelinedBytesMax the next write tells that it went. A handler that ends without a reply
-// gives 500; one that fails after begin() ends the connection before the end of the body, so that
-// the peer can tell (of HTTP/1.0 by a reset). What is refused before a handler (400, 408, 413, 431, 503, …) has a body of
-// problem+json and closes the connection.
+// ahead than limits::kPipelinedBytesMax only the next write tells that it went. A handler that ends
+// without a reply gives 500; one that fails after begin() ends the connection before the end of the
+// body, so that the peer can tell (of HTTP/1.0 by a reset). What is refused before a handler (400,
+// 408, 413, 431, 503, …) has a body of problem+json and closes the connection.
 #pragma once
 
 #include <net/http.h>
@@ -34,6 +34,8 @@ struct HttpServerOptions {
   std::size_t connections_max = limits::kServerConnectionsMax;  // more are refused with 503
   std::size_t head_max = limits::kRequestHeadBytesMax;
   std::size_t body_max = limits::kRequestBodyBytesMax;
+  // Of all requests' bodies that are in memory; one that would pass it is refused with 503.
+  std::size_t bodies_max = limits::kServerBodiesBytesMax;
   // Without a byte read or written; also for all of a request's head. How long a peer may let a
   // body or a reply wait in all: each byte of it wins back its part of a second
   // (limits::kPeerBytesPerSecondMin).

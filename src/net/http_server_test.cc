@@ -266,6 +266,19 @@ TEST_F(HttpServerTest, MoreConnectionsThanTheLimitAreTold) {
   EXPECT_THAT(ask(three, kGet, "\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
 }
 
+TEST_F(HttpServerTest, ABodyWaitsInMemoryOnlyWhileThereIsRoom) {
+  serve(echo, {.bodies_max = 1000});
+  const std::string post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 700\r\n";
+  const std::string body(700, 'x'), end = "\r\n\r\nPOST / " + body;
+  RawSocket kept = peer(), half = peer();
+  EXPECT_THAT(ask(kept, post + "\r\n" + body, end), EndsWith(end));
+  EXPECT_THAT(ask(kept, kGet, "GET /a "), EndsWith("GET /a "));  // its body is no longer there
+  ASSERT_TRUE(block_on(*loop, half.write(post + "\r\n" + body.substr(1))));
+  loop->run([] { return false; }, loop->now() + 20ms);
+  EXPECT_THAT(talk(post + "Connection: close\r\n\r\n" + body), StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(ask(half, "x", end), EndsWith(end));
+}
+
 constexpr std::size_t kFlood = 64u << 20;
 Task<void> flood(HttpExchange& exchange, std::size_t& written, bool& ended) {
   co_await exchange.begin({});

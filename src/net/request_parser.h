@@ -2,21 +2,26 @@
 // before memory is taken. One request at a time: what follows it stays with the caller.
 //
 //   rest.remove_prefix(parser.feed(rest));       // until done() or refused()
-//   HttpRequest request = parser.take();
-//   parser.next();
+//   HttpRequest request = std::move(parser.request());
+//   parser.next();                               // the request is no longer in memory
 //
 // One owner; any thread.
 #pragma once
 
 #include <net/http.h>
 
-#include <llhttp.h>
-
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace ragent {
+
+// What the bodies of all requests of a server take: their parsers share it.
+struct BodyRoom {
+  std::size_t max = 0;
+  std::size_t used = 0;
+};
 
 class RequestParser {
  public:
@@ -24,7 +29,8 @@ class RequestParser {
     int status = 400;
     std::string why = {};
   };
-  RequestParser(std::size_t head_max, std::size_t body_max);
+  RequestParser(std::size_t head_max, std::size_t body_max, BodyRoom& room);
+  ~RequestParser();
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
 
@@ -42,6 +48,7 @@ class RequestParser {
   HttpRequest& request() { return request_; }
 
  private:
+  struct Callbacks;
   int refuse(int status, std::string why);
   int count(std::size_t bytes);
   int on_url(std::string_view bytes);
@@ -50,20 +57,23 @@ class RequestParser {
   int on_header();
   int on_head();
   int on_body(std::string_view bytes);
+  int too_large();
+  bool make_room(std::size_t size);  // for so large a body
   int on_done();
   int check_framing();
   int check_target();
-  static void connect(llhttp_settings_t& settings);
 
   const std::size_t head_max_;
   const std::size_t body_max_;
-  llhttp_settings_t settings_ = {};
-  llhttp_t parser_ = {};
+  BodyRoom& room_;
+  std::size_t taken_ = 0;          // of it
+  std::size_t body_expected_ = 0;  // at most so many bytes
+  std::unique_ptr<Callbacks> llhttp_;
   HttpRequest request_ = {.method = {}};
   std::string name_ = {};
   std::string value_ = {};
   std::size_t counted_ = 0;  // bytes of names, values, target, trailers and chunk extensions
-  std::size_t fed_ = 0;      // bytes fed before the head was whole
+  std::size_t fed_ = 0;      // bytes of any kind
   std::optional<Refusal> refusal_ = {};
   bool begun_ = false;
   bool head_whole_ = false;

@@ -13,7 +13,8 @@ constexpr std::size_t kHead = 1000, kBody = 50;
 
 // The status of its refusal, 0 when it is whole, -1 when more must come.
 int outcome(std::string_view text, std::size_t size = std::string_view::npos) {
-  RequestParser parser(kHead, kBody);
+  BodyRoom room{.max = kBody};
+  RequestParser parser(kHead, kBody, room);
   while (!text.empty() && !parser.done() && !parser.refused()) {
     const std::string_view piece = text.substr(0, size);
     parser.feed(piece);
@@ -30,7 +31,8 @@ TEST(RequestParser, ReadsRequestsOneAfterTheOtherAtEveryCut) {
       "GET http://h:1/p HTTP/1.1\r\nhost: h\r\nConnection: close\r\n\r\n"
       "PUT /c HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi";
   for (std::size_t size = 1; size <= all.size(); ++size) {
-    RequestParser parser(kHead, kBody);
+    BodyRoom room{.max = kBody};
+    RequestParser parser(kHead, kBody, room);
     std::vector<std::string> got;
     for (std::size_t at = 0; at < all.size(); at += size) {
       std::string_view piece = std::string_view(all).substr(at, size);
@@ -105,6 +107,11 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
       "GET relative HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET http:///a HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET http://?a HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET http://a@b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET http://a#/b HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET / HTTP/9.9\r\nHost: a\r\n\r\n",
       "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
       "GET / HTTP/0.9\r\nHost: a\r\n\r\n",
@@ -144,6 +151,7 @@ TEST(RequestParser, LimitsHoldAtEveryCut) {
       {chunked + "1;" + std::string(kHead, 'x'), 431},
       {chunked + "0\r\nTrailer: " + std::string(kHead, 'x'), 431},
       {pieces, 413},
+      {chunked + std::string(kHead + 2 * (kBody + limits::kPipelinedBytesMax), '0'), 413},
       {chunked + "34\r\n" + std::string(52, 'x'), 413},
       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 51\r\n\r\n", 413},
       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n" + std::string(50, 'x'), 0},
@@ -152,6 +160,44 @@ TEST(RequestParser, LimitsHoldAtEveryCut) {
     EXPECT_EQ(outcome(text), status) << text.substr(0, 60);
     EXPECT_EQ(outcome(text, 7), status) << text.substr(0, 60);
   }
+}
+
+TEST(RequestParser, AnAbsoluteTargetIsAHostAndAPath) {
+  for (const auto& [target, host, path] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"http://h/a?b", "h", "/a?b"},
+           {"https://h:1", "h:1", "/"},
+           {"http://h?x=/admin", "h", "/?x=/admin"}}) {
+    BodyRoom room;
+    RequestParser parser(kHead, kBody, room);
+    parser.feed("GET " + target + " HTTP/1.1\r\nHost: other\r\n\r\n");
+    ASSERT_TRUE(parser.done()) << target;
+    EXPECT_EQ(parser.request().url, path);
+    EXPECT_EQ(*parser.request().headers.find("host"), host);
+  }
+}
+
+TEST(RequestParser, ParsersShareTheRoomForBodies) {
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  constexpr std::size_t kMuch = 1000, kAll = 1500;
+  BodyRoom room{.max = kAll};
+  RequestParser second(kHead, kMuch, room);
+  {
+    RequestParser first(kHead, kMuch, room);
+    first.feed(chunked + "258\r\n" + std::string(600, 'x') + "\r\n");
+    EXPECT_EQ(room.used, 600u);
+    first.feed("64\r\n" + std::string(100, 'x') + "\r\n");
+    EXPECT_EQ(room.used, kMuch);  // not twice 600
+    EXPECT_LE(first.request().body.capacity(), kMuch);
+    second.feed(chunked + "1f4\r\n" + std::string(500, 'x') + "\r\n");
+    ASSERT_FALSE(second.refused());
+    second.feed("1\r\nx\r\n");
+    ASSERT_TRUE(second.refused());
+    EXPECT_EQ(second.refused()->status, 503);
+    second.next();
+    EXPECT_EQ(room.used, kMuch);
+  }
+  EXPECT_EQ(room.used, 0u);
 }
 
 TEST(RequestParser, ACutRequestIsNeverWhole) {
