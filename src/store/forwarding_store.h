@@ -1,5 +1,5 @@
-// ForwardingStore: another store behind the same interface, for tests that count, refuse or crash at
-// some of its calls: they override those.
+// ForwardingStore: another store behind the same interface, for tests that count, refuse or crash
+// at some of its calls: they override those.
 //
 //   struct Counting : ForwardingStore {
 //     using ForwardingStore::ForwardingStore;

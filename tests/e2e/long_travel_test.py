@@ -1,4 +1,5 @@
-"""The thirty travel questions of tests/travel, asked of the local models; nothing is tuned on them."""
+"""The thirty travel questions of tests/travel, asked of the local models, whose prompts and
+biases are not tuned on them."""
 import json
 import os
 import pathlib

@@ -29,8 +29,8 @@ std::string owner_of(int file) {
   return digits.empty() ? "?" : digits;
 }
 
-// Written over what stands there, so that the note is there at every moment, if followed by the rest
-// of an older line.
+// Written over what stands there: at no moment is the note missing, though the rest of an older
+// line may follow it.
 void write_owner(int file, bool journal) {
   const std::string text = fmt::format("{}\n{}", ::getpid(), journal ? kJournal : "");
   const auto size = static_cast<ssize_t>(text.size());
