@@ -415,7 +415,8 @@ Task<void> tell(Loop& loop, HttpExchange& exchange, int& arrived) {
   co_await exchange.begin({.headers = {{"content-type", "text/event-stream"}}});
   const int events = std::stoi(*exchange.request().headers.find("x-events"));
   for (int i = 0; i < events; ++i) {
-    co_await exchange.write(sse_text({.data = R"({"choices":[{"delta":{"content":"word "}}]})"}));
+    co_await exchange.write(
+        co_await sse_text({.data = R"({"choices":[{"delta":{"content":"word "}}]})"}));
     co_await loop.yield();
   }
 }

@@ -37,14 +37,25 @@ TEST(Sse, EveryCutGivesTheSameEvents) {
 
 TEST(Sse, WrittenIsRead) {
   const SseEvent event{.event = "delta", .id = "7", .data = "a\n\nb: c\n"};
-  EXPECT_EQ(sse_text(event), "event: delta\nid: 7\ndata: a\ndata: \ndata: b: c\ndata: \n\n");
-  EXPECT_THAT(read(sse_text(event), 1), ElementsAre("delta|7|a\n\nb: c\n"));
-  EXPECT_THAT(read(sse_text({.data = ""}), 1), ElementsAre("||"));
+  EXPECT_EQ(*sse_text(event), "event: delta\nid: 7\ndata: a\ndata: \ndata: b: c\ndata: \n\n");
+  EXPECT_THAT(read(*sse_text(event), 1), ElementsAre("delta|7|a\n\nb: c\n"));
+  EXPECT_THAT(read(*sse_text({.data = ""}), 1), ElementsAre("||"));
 }
 
-TEST(Sse, ALineEndInANameWritesNoOtherField) {
-  EXPECT_EQ(sse_text({.event = "x\ndata: forged", .data = "y\r\nz\rw"}),
+TEST(Sse, ANameThatWouldBeAnotherFieldIsNotWritten) {
+  EXPECT_EQ(*sse_text({.event = "x", .data = "y\r\nz\rw"}),
             "event: x\ndata: y\ndata: z\ndata: w\n\n");
+  const std::string zero(1, '\0'), much(limits::kSseNameBytesMax + 1, 'x');
+  for (const SseEvent& bad : {SseEvent{.event = "x\ndata: forged"},
+                              {.event = "x\r"},
+                              {.event = much},
+                              {.id = "7\n"},
+                              {.id = zero},
+                              {.id = much}}) {
+    const auto text = sse_text(bad);
+    ASSERT_FALSE(text);
+    EXPECT_EQ(text.error().kind, ErrorKind::invalid);
+  }
 }
 
 TEST(Sse, AnEventHasALimit) {
@@ -53,6 +64,12 @@ TEST(Sse, AnEventHasALimit) {
   const std::string much(limits::kSseEventBytesMax, 'x');
   EXPECT_TRUE(line.feed(much, nothing));
   EXPECT_FALSE(line.feed("x", nothing));
+  for (const std::string_view name : {"id: ", "event: "}) {
+    SseReader named;
+    const std::string most = much.substr(0, limits::kSseNameBytesMax);
+    EXPECT_TRUE(named.feed(std::string(name) + most + "\n", nothing));
+    EXPECT_FALSE(named.feed(std::string(name) + most + "x\n", nothing));
+  }
   SseReader lines;
   const std::string half = "data: " + much.substr(0, much.size() / 2) + "\n";
   EXPECT_TRUE(lines.feed(half, nothing));
@@ -82,6 +99,12 @@ TEST(Sse, KnowsWhetherAnEventIsHalf) {
   }
   EXPECT_TRUE(reader.feed("\n", nothing));
   EXPECT_TRUE(reader.between_events());
+  for (const std::string_view half : {"id: 7\n", "event:\n"}) {
+    EXPECT_TRUE(reader.feed(half, nothing));
+    EXPECT_FALSE(reader.between_events());
+    EXPECT_TRUE(reader.feed("\n: a comment\n", nothing));
+    EXPECT_TRUE(reader.between_events());
+  }
 }
 
 }  // namespace
