@@ -135,8 +135,7 @@ std::vector<std::string> ExecBody::environment_of(const ToolContext& context) co
   put("SESSION", context.session);
   put("RUN", context.run);
   if (!context.workspace.empty()) {
-    out.push_back(
-        fmt::format("{}{}", kWorkspaceVariable, canonical_workspace(context.workspace)));
+    out.push_back(fmt::format("{}{}", kWorkspaceVariable, canonical_workspace(context.workspace)));
   }
   return out;
 }

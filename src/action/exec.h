@@ -22,8 +22,9 @@ Result<std::vector<std::string>> split_command(std::string_view command);
 Result<std::shared_ptr<ToolBody>> exec_body(const ToolSpec& spec, const std::string& folder);
 
 // Kills what programs of an earlier process of this home have left running, whatever became of
-// their process groups; answers how many. Before anything of the home is resumed. Known by the
-// environment they were started with: a program that clears it for what it leaves behind hides that.
+// their process groups; answers how many. Before anything of the home is resumed. They are known by
+// the environment that they were started with: a program that clears it for what it leaves behind
+// hides that.
 std::size_t reap_stale(const std::string& home);
 
 // The workspace's name in the environment of its programs, which one of them may turn into a link.
