@@ -64,7 +64,7 @@ std::string receipt_text(const Look& look, std::string_view indent, const Json& 
   return out;
 }
 
-// The files that a program left: name, size, where they are kept.
+// The files that a program left: name (quoted, as the program chose it), size, where they are kept.
 std::string files_text(const Look& look, std::string_view indent, const Json& observation) {
   const Json::Array* files = member(observation, "files").array();
   if (!files) return "";
@@ -73,8 +73,8 @@ std::string files_text(const Look& look, std::string_view indent, const Json& ob
     auto size = static_cast<std::uint64_t>(file.integer("bytes"));
     std::string why = file.text("left_out");
     std::string where = why.empty() ? "artifact://" + file.text("artifact") : "not kept: " + why;
-    std::string line =
-        fmt::format("{}  {}  {}", one_line(file.text("name")), bytes(size), one_line(where));
+    std::string name = one_line(Json(file.text("name")).dump());
+    std::string line = fmt::format("{}  {}  {}", name, bytes(size), one_line(where));
     out += fmt::format("{}{}\n", indent, dim(look, fit(look, line, look.width - indent.size())));
   }
   return out;

@@ -126,7 +126,8 @@ std::string Observation::text() const { return value.dump() + files_text(*this);
 std::string files_text(const Observation& observation) {
   std::string out;
   for (const OutputFile& file : observation.files) {
-    out += "\nFile: " + file.name + ", " + std::to_string(file.bytes) + " bytes, ";
+    // Quoted: a program chooses the name, and it could go on like the rest of the line.
+    out += "\nFile: " + Json(file.name).dump() + ", " + std::to_string(file.bytes) + " bytes, ";
     out += file.left_out.empty() ? "artifact://" + file.artifact : "not kept: " + file.left_out;
   }
   return out;

@@ -15,7 +15,8 @@ namespace ragent {
 
 Json to_json(const Observation& observation);
 Result<Observation> observation_from_json(const Json& json);
-// What a model reads of its files, after its value: a line each, a line feed before it.
+// What a model reads of its files, after its value: a line each, a line feed before it,
+// its name as JSON.
 std::string files_text(const Observation& observation);
 Json to_json(const Usage& usage);
 Usage usage_from_json(const Json& json);

@@ -124,8 +124,12 @@ TEST(Messages, AnObservationNamesItsFilesAfterItsValue) {
                    .files = {{.name = "out/a.csv", .bytes = 7, .artifact = "1f"},
                              {.name = "b", .bytes = 9, .left_out = "at most 16 files"}}};
   EXPECT_EQ(seen.text(),
-            "{\"rows\":2}\nFile: out/a.csv, 7 bytes, artifact://1f"
-            "\nFile: b, 9 bytes, not kept: at most 16 files");
+            "{\"rows\":2}\nFile: \"out/a.csv\", 7 bytes, artifact://1f"
+            "\nFile: \"b\", 9 bytes, not kept: at most 16 files");
+  seen = {.files = {{.name = "a\", 1 bytes, artifact://2e", .bytes = 7, .artifact = "1f"}}};
+  EXPECT_EQ(seen.text(),
+            "null\n"
+            R"(File: "a\", 1 bytes, artifact://2e", 7 bytes, artifact://1f)");
 }
 
 TEST(Messages, SayWhatIsWrongWithJson) {

@@ -216,8 +216,8 @@ class Running(Case):
 
     def test_files_that_a_tool_leaves_are_kept_and_named(self):
         out, _ = self.ragent("run", "desk", "plan it")
-        self.assertRegex(out, r"(?m)^    plan\.txt  6 B  artifact://[0-9a-f]{40}")
-        self.assertRegex(out, r"(?m)^    link  0 B  not kept: it is no regular file$")
+        self.assertRegex(out, r'(?m)^    "plan\.txt"  6 B  artifact://[0-9a-f]{40}')
+        self.assertRegex(out, r'(?m)^    "link"  0 B  not kept: it is no regular file$')
         run = self.the_run()["run"]
         self.assertFalse((self.folder / ".ragent/work" / run).exists())
         # The outcomes name them, also where only the home went.
