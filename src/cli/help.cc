@@ -53,7 +53,7 @@ Carries out a task and prints the answer as it comes; the calls it made stand ab
 Every step is kept in the home: after a crash, `ragent resume` goes on where it was.
 
   --session S           go on with the conversation S
-  --model M             local/default, local/small, a .gguf file, or scripted:FILE
+  --model M             local/default, local/small, a GGUF file, or scripted:FILE
   --planner P           direct or react
   --budget-steps N      stop after N steps
   -y, --yes             allow every call that asks first

@@ -83,7 +83,9 @@ void look_at_home(const std::string& home, std::vector<Finding>& out) {
   if (!error) {
     bool low = space.available < kSpaceLow;
     out.push_back({low ? State::note : State::good, "disk", bytes(space.available) + " free",
-                   low ? "runs wait while the disk is full: make room" : ""});
+                   low ? "make room: where the disk is full, a command waits 2 seconds and ends "
+                         "with an error; `ragent resume` carries its run on"
+                       : ""});
   }
   bool slow = *rate < kSyncsSlow;
   out.push_back({slow ? State::note : State::good, "durable writes", count(*rate) + " a second",

@@ -13,7 +13,7 @@
 namespace ragent {
 
 struct LlamaOptions {
-  std::string model = "local/default";  // a local name, or a path that ends in .gguf
+  std::string model = "local/default";  // a local name, or the path of a GGUF file
   std::string models_dir = {};  // empty: $RAGENT_CACHE/models, else ~/.cache/ragent/models
   std::string cache_dir = {};  // of saved prompt prefixes; empty: none are saved
   std::uint32_t threads = 0;  // 0: $RAGENT_LLAMA_THREADS, else all cores
