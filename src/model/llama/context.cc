@@ -51,6 +51,7 @@ constexpr unsigned kSpinsPerYield = 128;
 // in scripts/fetch.py). One that only spins keeps a core from the one it waits for whenever the
 // machine has other work, and replies then take ten times as long.
 extern "C" void ragent_spin_once() {
+  // Beside the rule's one exception: a mere count of spins, on llama.cpp's own threads.
   thread_local unsigned spins = 0;
   if (++spins % kSpinsPerYield == 0) {
     sched_yield();
