@@ -126,6 +126,7 @@ class Counting(unittest.TestCase):
     def test_python_cases_are_counted(self):
         with tempfile.TemporaryDirectory() as folder:
             test = pathlib.Path(folder) / "x_test.py"
+            # A sample, no test of this project: its skip must be counted.
             test.write_text("import unittest\nclass T(unittest.TestCase):\n"
                             "  def test_a(self): pass\n  def test_b(self): self.fail('why')\n"
                             "  @unittest.skip('not here')\n  def test_c(self): pass\n")

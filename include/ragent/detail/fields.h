@@ -77,9 +77,9 @@ inline constexpr auto kFieldNames = []<std::size_t... I>(std::index_sequence<I..
 #pragma clang diagnostic pop
 #endif
 
-// Calls function(field, field, …). A language without reflection makes this long.
+// Calls function(field, field, …).
 template <class T, class F>
-// NOLINTNEXTLINE(readability-function-size): one branch a number of fields
+// NOLINTNEXTLINE(readability-function-size): no reflection: one branch for each number of fields
 constexpr auto visit_fields(T& object, F function) {
   static_assert(limits::kParameterFieldsMax == 32, "as many as there are branches below");
   constexpr std::size_t n = field_count<std::remove_const_t<T>>();

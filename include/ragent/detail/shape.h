@@ -19,7 +19,8 @@ namespace ragent {
 template <std::size_t N>
 struct DocText {
   char characters[N] = {};
-  consteval DocText(const char (&text)[N]) {  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): as a template argument stands a plain string
+  consteval DocText(const char (&text)[N]) {
     for (std::size_t i = 0; i < N; ++i) characters[i] = text[i];
   }
   constexpr std::string_view view() const { return {characters, N - 1}; }

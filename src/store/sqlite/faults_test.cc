@@ -210,6 +210,8 @@ TEST_F(FaultsTest, ADiskThatIsFullAtAnyWriteOnlyDelaysANewHome) {
   ASSERT_TRUE(replace_writes(false));
 }
 
+// What the faults above play, on a real file system. Only root may mount one; anybody else still
+// runs the same fault in the test before this.
 TEST_F(FaultsTest, AFullFileSystemOnlyDelaysTheGroup) {
   std::filesystem::create_directory(home_.path());
   if (::mount("tmpfs", home_.path().c_str(), "tmpfs", 0, "size=2m") != 0) {
