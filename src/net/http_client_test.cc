@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -398,6 +399,24 @@ TEST_F(HttpClientTest, SpeaksThroughAUnixSocketOfItsOwnerOnly) {
     ASSERT_EQ(::bind(left.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   }
   serve(echo, {.address = "unix:" + path});
+  // Neither does one that starts take over a path that is another's already, nor one that ends take
+  // away what came after it.
+  server.reset();
+  const mode_t mask = ::umask(0777);
+  const FileDescriptor starting(::open((path + ".lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(starting.get(), LOCK_EX | LOCK_NB), 0);
+  const auto refused = HttpServer::listen(*loop, {.address = "unix:" + path}, echo);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::conflict);
+  ASSERT_EQ(::flock(starting.get(), LOCK_UN), 0);
+  serve(echo, {.address = "unix:" + path});
+  ::umask(mask);
+  ASSERT_EQ(::stat(path.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777, 0600u);
+  std::filesystem::remove(path);
+  std::fclose(std::fopen(path.c_str(), "w"));
+  server.reset();
+  EXPECT_TRUE(std::filesystem::exists(path));
 }
 
 // A thousand model calls at once: what one costs the client's thread, of processor time.

@@ -4,9 +4,12 @@
 #include <net/connection.h>
 
 #include <fmt/format.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -28,14 +31,39 @@ constexpr std::size_t kRefusedAtOnceMax = 64;  // get their 503; more are closed
 constexpr int kAcceptedPerTurn = 64;
 
 struct Listener {
+  FileDescriptor lock = {};  // of a Unix socket, until its file is gone
   FileDescriptor fd = {};
   std::uint16_t port = 0;
   std::string path = {};  // of a Unix socket
+  struct stat file = {};  // which one it made there
+
+  void close() {
+    struct stat found = {};
+    if (fd && !path.empty() && ::lstat(path.c_str(), &found) == 0 && found.st_dev == file.st_dev &&
+        found.st_ino == file.st_ino) {
+      ::unlink(path.c_str());
+    }
+    fd.reset();
+    lock.reset();
+  }
 };
 
 std::unexpected<Error> cannot(std::string_view what, const std::string& address, int error) {
   const ErrorKind kind = error == EADDRINUSE ? ErrorKind::conflict : ErrorKind::invalid;
   return fail(kind, fmt::format("cannot {} {}: {}", what, address, std::strerror(error)));
+}
+
+// The lock of a Unix socket's path: of two that start at once one alone looks for what a killed
+// process left, and replaces it.
+Result<FileDescriptor> lock_of(const std::string& path) {
+  FileDescriptor lock(
+      ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!lock) return cannot("lock", path + ".lock", errno);
+  if (::fchmod(lock.get(), 0600) != 0) return cannot("lock", path + ".lock", errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return cannot("listen on", path, errno == EWOULDBLOCK ? EADDRINUSE : errno);
+  }
+  return lock;
 }
 
 // A file without a listener is what a killed process left.
@@ -49,25 +77,35 @@ Result<Listener> listen_unix(const std::string& path) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path || path.contains('\0')) {
-    return fail(ErrorKind::invalid, fmt::format("expected a path of 1 to {} bytes, got {}: {}",
-                                                sizeof address.sun_path - 1, path.size(), path));
+    return fail(ErrorKind::invalid,
+                fmt::format("expected a path of 1 to {} bytes, got {}: {}",
+                            sizeof address.sun_path - 1, path.size(), printable(path, 200)));
   }
   path.copy(address.sun_path, path.size());
+  Result<FileDescriptor> lock = lock_of(path);
+  if (!lock) return fail(std::move(lock.error()));
   Listener listener{
+      .lock = std::move(*lock),
       .fd = FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0))};
   if (!listener.fd) return cannot("listen on", path, errno);
   struct stat found = {};
   if (::lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode) && !listens(address)) {
     ::unlink(path.c_str());
   }
-  // Linux makes the file with the mode of the unbound socket: it is never open to others.
-  ::fchmod(listener.fd.get(), 0600);
+  // Linux makes the file with the mode of the unbound socket, less the umask: it is never open to
+  // others; and all of its mode is there before anybody can connect.
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  if (::bind(listener.fd.get(), generic, sizeof address) != 0) {
+  if (::fchmod(listener.fd.get(), 0600) != 0 ||
+      ::bind(listener.fd.get(), generic, sizeof address) != 0) {
     return cannot("listen on", path, errno);
   }
   listener.path = path;
-  if (::listen(listener.fd.get(), kBacklog) != 0) return cannot("listen on", path, errno);
+  if (::lstat(path.c_str(), &listener.file) != 0 || ::chmod(path.c_str(), 0600) != 0 ||
+      ::listen(listener.fd.get(), kBacklog) != 0) {
+    const int error = errno;
+    listener.close();
+    return cannot("listen on", path, error);
+  }
   return listener;
 }
 
@@ -136,11 +174,11 @@ class Server final : public HttpServer {
  private:
   void stop_listening() {
     watch_.reset();
-    if (listener_.fd && !listener_.path.empty()) ::unlink(listener_.path.c_str());
-    listener_.fd.reset();
+    listener_.close();
   }
 
   Task<void> accept_all() {
+    bool starved = false;  // said once, until nobody waits any more
     for (int accepted = 1;; ++accepted) {
       if (accepted % kAcceptedPerTurn == 0) co_await shared_.loop.yield();
       FileDescriptor fd(
@@ -148,12 +186,15 @@ class Server final : public HttpServer {
       if (fd) {
         admit(std::move(fd));
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        starved = false;
         acceptable_.reset();
         watch_ = shared_.loop.watch(listener_.fd.get(), Readiness::readable,
                                     [this] { acceptable_.set(); });
         co_await acceptable_;
       } else if (errno != EINTR && errno != ECONNABORTED) {
-        shared_.loop.log().warn("cannot accept connections", {{"error", std::strerror(errno)}});
+        if (!std::exchange(starved, true)) {
+          shared_.loop.log().warn("cannot accept connections", {{"error", std::strerror(errno)}});
+        }
         co_await shared_.loop.sleep(100ms);  // no descriptors or memory: some may come free
       }
     }
@@ -217,6 +258,12 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, HttpServerOpt
                                   ? listen_unix(options.address.substr(kUnix.size()))
                                   : listen_tcp(options.address);
   if (!listener) return fail(std::move(listener.error()));
+  rlimit files = {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+    const std::size_t most =
+        files.rlim_cur - std::min<rlim_t>(files.rlim_cur, limits::kServerFilesReserve);
+    options.connections_max = std::min(options.connections_max, std::max<std::size_t>(most, 1));
+  }
   shared.bodies.max = options.bodies_max;
   shared.options = std::move(options);
   return std::make_unique<Server>(std::move(shared), std::move(*listener));

@@ -28,10 +28,13 @@ class Loop;
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1:0";  // host:port (0: any free one), or unix:/path/of.sock
-  // A socket's file gets the mode 0600; one that nobody listens on any more is replaced.
+  // A socket's file gets the mode 0600; one that nobody listens on any more is replaced. Beside it
+  // lies a file PATH.lock, held while the server listens, and left.
   std::string certificate = {};  // PEM files: TLS when both are given
   std::string key = {};
-  std::size_t connections_max = limits::kServerConnectionsMax;  // more are refused with 503
+  // More are refused with 503. Never more than the process may have files (RLIMIT_NOFILE when it
+  // listens), less limits::kServerFilesReserve.
+  std::size_t connections_max = limits::kServerConnectionsMax;
   std::size_t head_max = limits::kRequestHeadBytesMax;
   std::size_t body_max = limits::kRequestBodyBytesMax;
   // Of all requests' bodies that are in memory; one that would pass it is refused with 503.

@@ -3,8 +3,13 @@
 #include <base/scope.h>
 #include <net/raw_socket.h>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
 
 namespace ragent {
 namespace {
@@ -277,6 +282,41 @@ TEST_F(HttpServerTest, ABodyWaitsInMemoryOnlyWhileThereIsRoom) {
   loop->run([] { return false; }, loop->now() + 20ms);
   EXPECT_THAT(talk(post + "Connection: close\r\n\r\n" + body), StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(ask(half, "x", end), EndsWith(end));
+}
+
+TEST_F(HttpServerTest, LeavesFilesForTheRestOfTheProgram) {
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{.rlim_cur = limits::kServerFilesReserve + 1, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  serve(echo);
+  RawSocket one = peer();
+  EXPECT_THAT(ask(one, kGet, "GET /a "), EndsWith("GET /a "));
+  EXPECT_THAT(talk(kGet), StartsWith("HTTP/1.1 503 "));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
+TEST_F(HttpServerTest, SaysOnceThatFilesAreMissing) {
+  int said[2] = {};
+  ASSERT_EQ(::pipe2(said, O_CLOEXEC | O_NONBLOCK), 0);
+  const FileDescriptor to_read(said[0]), to_write(said[1]);
+  loop = make_loop(Logger(LogLevel::warn, said[1]));
+  serve(echo);
+  loop->run([] { return false; }, loop->now() + 1ms);  // it opens its own at the first wait
+  RawSocket one = peer(), two = peer();
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  loop->run([] { return false; }, loop->now() + 450ms);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_THAT(ask(two, kGet, "GET /a "), EndsWith("GET /a "));
+  std::array<char, 4096> lines = {};
+  const auto size = ::read(said[0], lines.data(), lines.size());
+  ASSERT_GT(size, 0);
+  const std::string_view text(lines.data(), static_cast<std::size_t>(size));
+  EXPECT_THAT(text, HasSubstr("cannot accept connections"));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1);
 }
 
 constexpr std::size_t kFlood = 64u << 20;
