@@ -77,9 +77,8 @@ std::string asks_text(const Look& look, const std::vector<AskView>& asks, std::s
     Look beside = look;  // of the agent's name
     beside.width -= std::min(look.width, 2 + width_of(agent));
     std::string question = wrapped(beside, "  ", view.ask.question);
-    if (question.size() < 3) question = "  \n";
-    question = question.substr(2, question.size() - 3);
-    out += fmt::format("{} {}  {}\n", yellow(look, "?"), bold(look, question), dim(look, agent));
+    out +=
+        fmt::format("{} {}  {}\n", yellow(look, "?"), bold(look, trim(question)), dim(look, agent));
     if (!view.tool.empty()) {
       out += wrapped(look, "    ", view.tool + " " + arguments_line(view.arguments));
     }

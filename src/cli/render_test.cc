@@ -217,6 +217,13 @@ TEST(ListingTest, RunsAsksAndDoubts) {
             "? Book F1?  travel\n"
             "    book flight F1\n"
             "    ragent asks 01jd/0:3.0 --home h --allow     or --deny\n");
+  Look narrow = kPlain;
+  narrow.width = 24;
+  AskView asked{.ask = {.id = "1", .question = " Which of the two flights? "}, .run = row};
+  EXPECT_THAT(asks_text(narrow, {asked}, ""),
+              testing::StartsWith("? Which of the\n  two flights?  travel\n"));
+  asked.ask.question.clear();
+  EXPECT_THAT(asks_text(narrow, {asked}, ""), testing::StartsWith("?   travel\n"));
   DoubtView doubt{.run = row, .step = "0:3.0", .tool = "book"};
   EXPECT_THAT(doubts_text(kPlain, {doubt}, ""),
               HasSubstr("    ragent resolve 01jdxxxxxx 0:3.0 --did-not-happen\n"));
