@@ -1,6 +1,6 @@
 // Any line: the command of an `exec` tool is refused or split into words that, quoted, split into
-// the same words; and as the question of a tool it is filled in without a character that could
-// speak to a terminal, but for its own.
+// the same words; and as an argument it fills in the question of a tool without a character that
+// could speak to a terminal.
 #include <action/exec.h>
 #include <action/permission.h>
 #include <base/text.h>
@@ -31,6 +31,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view value = text.substr(std::min(end + 1, text.size()));
   std::string filled = fill_template(question, Json::object({{"a", Json(std::string(value))}}));
   if (question.find("{a}") == question.npos) RAGENT_ASSERT(filled == question);
-  if (question == "{a}") RAGENT_ASSERT(valid_utf8(filled) && filled.find('\x1b') == filled.npos);
+  for (const Json& argument : {Json(std::string(text)), Json::array({std::string(text)})}) {
+    std::string alone = fill_template("{a}", Json::object({{"a", argument}}));
+    RAGENT_ASSERT(visible(alone) == alone && alone.find_first_of("\n\t") == alone.npos);
+  }
   return 0;
 }
