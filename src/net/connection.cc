@@ -104,6 +104,7 @@ Task<void> Connection::serve() {
 Task<bool> Connection::shake() {
   const TimePoint until = idle();
   for (;;) {
+    if (shared_.draining || shared_.loop.now() >= until) co_return false;
     const ServerSocket::Handshake state = socket_.shake();
     if (state == ServerSocket::Handshake::done) co_return true;
     if (state == ServerSocket::Handshake::failed) co_return false;
@@ -113,7 +114,7 @@ Task<bool> Connection::shake() {
     } else {
       socket_.when_writable([this] { event_.set(); });
     }
-    if (!co_await event_.until(until) || shared_.draining) co_return false;
+    co_await event_.until(until);
   }
 }
 

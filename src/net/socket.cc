@@ -4,6 +4,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 
 #include <sys/socket.h>
 
@@ -45,6 +46,10 @@ std::string last_error() {
 
 }  // namespace
 
+void TlsContext::Close::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+void TlsContext::Close::operator()(SSL* ssl) const { SSL_free(ssl); }
+void TlsContext::Close::operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
+
 Result<std::unique_ptr<TlsContext>> TlsContext::open(const std::string& certificate,
                                                      const std::string& key) {
   auto tls = std::make_unique<TlsContext>();
@@ -59,6 +64,8 @@ Result<std::unique_ptr<TlsContext>> TlsContext::open(const std::string& certific
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
+  // Else one read would go on for as long as a peer sends records without data.
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
     return fail(ErrorKind::invalid,
                 "expected a PEM certificate in " + certificate + " (" + last_error() + ")");
@@ -100,7 +107,8 @@ ServerSocket::Handshake ServerSocket::shake() {
   }
 }
 
-// Without renegotiation reading waits for reading only, and writing for writing.
+// Reading waits for reading, and writing for writing. There is no renegotiation; of TLS 1.3 a read
+// may have to answer a key update: what does not go out at once goes with the next write.
 int ServerSocket::outcome(int result) {
   const int code = SSL_get_error(ssl_.get(), result);
   ERR_clear_error();
@@ -145,7 +153,8 @@ void ServerSocket::reset_when_closed() {
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-// The new watch comes before the old one goes: so the reactor keeps the descriptor.
+// One watch at a time: the old one is spent. It goes after the new one came, so that the reactor
+// keeps the descriptor.
 void ServerSocket::when_readable(Function function) {
   readable_ = loop_.watch(fd_.get(), Readiness::readable, std::move(function));
 }

@@ -10,12 +10,14 @@
 #include <base/loop.h>
 #include <base/posix.h>
 
-#include <openssl/ssl.h>
-
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+
+struct bio_method_st;  // of OpenSSL
+struct ssl_ctx_st;
+struct ssl_st;
 
 namespace ragent {
 
@@ -25,15 +27,15 @@ class TlsContext {
   static Result<std::unique_ptr<TlsContext>> open(const std::string& certificate,
                                                   const std::string& key);
   struct Close {
-    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-    void operator()(SSL* ssl) const { SSL_free(ssl); }
-    void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
+    void operator()(ssl_ctx_st* context) const;
+    void operator()(ssl_st* ssl) const;
+    void operator()(bio_method_st* method) const;
   };
-  std::unique_ptr<SSL, Close> connection(int fd) const;  // null: out of memory
+  std::unique_ptr<ssl_st, Close> connection(int fd) const;  // null: out of memory
 
  private:
-  std::unique_ptr<SSL_CTX, Close> context_ = {};
-  std::unique_ptr<BIO_METHOD, Close> method_ = {};
+  std::unique_ptr<ssl_ctx_st, Close> context_ = {};
+  std::unique_ptr<bio_method_st, Close> method_ = {};
 };
 
 class ServerSocket {
@@ -55,7 +57,7 @@ class ServerSocket {
 
   Loop& loop_;
   FileDescriptor fd_;  // before what watches it
-  std::unique_ptr<SSL, TlsContext::Close> ssl_ = {};
+  std::unique_ptr<ssl_st, TlsContext::Close> ssl_ = {};
   std::unique_ptr<Watch> readable_ = {};
   std::unique_ptr<Watch> writable_ = {};
 };
