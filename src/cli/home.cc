@@ -108,19 +108,6 @@ EngineOptions engine_options(const Args& args) {
   return embedded(std::move(options));
 }
 
-Result<void> check_planner(const EngineOptions& options, const std::string& name) {
-  std::size_t at = name.find('@');
-  std::vector<std::string> known;
-  for (const Planner& planner : options.planners) {
-    std::string full = fmt::format("{}@{}", planner.name, planner.version);
-    if (name == planner.name || name == full) return {};
-    known.push_back(at == name.npos ? planner.name : full);
-  }
-  std::string message = fmt::format("there is no planner `{}`", name);
-  if (auto near = nearest(name, known)) message += fmt::format("; did you mean `{}`?", *near);
-  return fail(ErrorKind::not_found, fmt::format("{} (there are {})", message, join(known, ", ")));
-}
-
 Exit open_engine(Engine& engine, const Args& args, const Console& console) {
   Result<void> opened = check_home(args.home);
   if (opened) opened = engine.open();

@@ -26,8 +26,6 @@ std::vector<std::string> agent_names();  // in ./agents
 
 // The options of an engine for this home: embedded defaults and scripted models.
 EngineOptions engine_options(const Args& args);
-// Error{not_found} names the near miss and those that there are. `name` may have a version.
-Result<void> check_planner(const EngineOptions& options, const std::string& name);
 // Opens it; kExitDone, or what to leave with after having said why.
 Exit open_engine(Engine& engine, const Args& args, const Console& console);
 

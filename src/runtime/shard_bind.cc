@@ -1,19 +1,13 @@
 // Shard: from an Agent, or from a pinned spec, to what this process has for it.
 #include <action/declared.h>
-#include <base/text.h>
 #include <ragent/limits.h>
+#include <runtime/planners.h>
 #include <runtime/shard.h>
 
 namespace ragent {
 namespace {
 
 constexpr std::size_t kBindingsKept = 16;
-
-std::vector<std::string> names_of(const std::vector<Planner>& planners) {
-  std::vector<std::string> out;
-  for (const Planner& planner : planners) out.push_back(planner.name);
-  return out;
-}
 
 // Whether its native tools and its permissions are still those of the agent as it is today.
 bool has_bodies_of(const Binding& binding, const Agent& today) {
@@ -68,21 +62,8 @@ Result<Model*> Shard::model(const std::string& name) {
                   "program gave to the engine");
 }
 
-// "react" is its newest version, "react@1" that one.
 Result<Planner> Shard::planner(const std::string& name) const {
-  std::size_t at = name.find('@');
-  std::string base = name.substr(0, at);
-  const Planner* best = nullptr;
-  for (const Planner& planner : parts_.options.planners) {
-    if (planner.name != base) continue;
-    if (at != name.npos && name.substr(at + 1) != std::to_string(planner.version)) continue;
-    if (!best || planner.version > best->version) best = &planner;
-  }
-  if (best) return *best;
-  std::vector<std::string> known = names_of(parts_.options.planners);
-  std::string text = "no planner is called \"" + name + "\"";
-  if (auto near = nearest(base, known)) text += "; did you mean \"" + *near + "\"?";
-  return fail(ErrorKind::not_found, text);
+  return find_planner(parts_.options.planners, name);
 }
 
 Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent, const RunOptions& options) {

@@ -2,6 +2,7 @@
 #include <base/text.h>
 #include <cli/commands.h>
 #include <cli/home.h>
+#include <runtime/planners.h>
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -71,7 +72,8 @@ int check_command(const Args& args, const Console& console) {
   Result<Agent> agent = load_agent(*path);
   if (!agent) return console.report(agent.error());
   // One that is not there would only be missed at the first run.
-  if (Result<void> planner = check_planner(engine_options(args), agent->planner); !planner) {
+  EngineOptions options = engine_options(args);
+  if (Result<Planner> planner = find_planner(options.planners, agent->planner); !planner) {
     return console.report(within("planner", std::move(planner.error())));
   }
   if (args.json) {

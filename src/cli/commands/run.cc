@@ -2,6 +2,7 @@
 #include <cli/commands.h>
 #include <cli/follow.h>
 #include <cli/home.h>
+#include <runtime/planners.h>
 
 #include <fmt/core.h>
 
@@ -16,7 +17,7 @@ int run_command(const Args& args, const Console& console) {
   catch_interrupts();
   EngineOptions options = engine_options(args);
   const std::string& planner = args.planner.empty() ? agent->planner : args.planner;
-  if (Result<void> known = check_planner(options, planner); !known) {
+  if (Result<Planner> known = find_planner(options.planners, planner); !known) {
     return console.report(known.error());
   }
   std::string model = !args.model.empty()      ? args.model
