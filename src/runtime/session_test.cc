@@ -177,6 +177,7 @@ TEST(SessionTest, TheSecondOfTwoDoubtsIsWaitedForWhenTheFirstIsResolved) {
   agent.tools = {tool("pay", "Pays.", [](Json) -> Result<int> {
                    return fail(ErrorKind::unavailable, "the line is dead");
                  }).once()};
+  agent.tools[0].spec.timeout = std::chrono::milliseconds(20);  // a doubt begins when it is over
   Result<RunHandle> run = home.engine->start(agent, "pay twice");
   ASSERT_TRUE(run) << run.error().message;
   ASSERT_FALSE(run->wait());
