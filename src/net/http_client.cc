@@ -36,7 +36,7 @@ std::string origin_of(std::string_view url) {
   if (const std::size_t at = host.rfind('@'); at != std::string_view::npos) {
     host.remove_prefix(at + 1);
   }
-  return std::string(url.substr(0, begin)) + printable(host, 200);
+  return printable(url.substr(0, begin), 40) + printable(host, 200);
 }
 
 class CurlClient;
@@ -57,6 +57,10 @@ struct Transfer {
   std::size_t head_line(std::string_view line);
   std::size_t body(std::string_view bytes);
   void completed(CURLcode code);
+  void give_up(Error why) {  // libcurl does not always tell that the transfer ended by it
+    error = std::move(why);
+    changed.set();
+  }
   bool started();   // connected, and sending or receiving
   bool progressed();  // with connecting or sending, since the last time this was asked
   Error error_of(CURLcode code);
@@ -104,10 +108,13 @@ class CurlClient final : public HttpClient {
 
   Task<HttpResponse> send(HttpCall call) override;
 
-  void add(Transfer& transfer) {
+  Result<void> add(Transfer& transfer) {
     transfers_.insert(&transfer);
-    curl_multi_add_handle(multi_.get(), transfer.easy.get());
-    transfer.added = true;
+    const CURLMcode code = curl_multi_add_handle(multi_.get(), transfer.easy.get());
+    transfer.added = code == CURLM_OK;
+    if (transfer.added) return {};
+    return fail(ErrorKind::unavailable, fmt::format("{} could not be asked ({})", transfer.origin,
+                                                    curl_multi_strerror(code)));
   }
   void remove(Transfer& transfer) {
     if (transfer.added) curl_multi_remove_handle(multi_.get(), transfer.easy.get());
@@ -246,18 +253,16 @@ bool Transfer::progressed() {
 std::size_t Transfer::head_line(std::string_view line) {
   heard = loop.now();
   head_bytes += line.size();
-  if (head_bytes > limits::kResponseHeadBytesMax ||
-      head.headers.list().size() > limits::kHeadersMax) {
-    error =
-        Error{.kind = ErrorKind::invalid, .message = origin + ": the response's head is too large"};
-    return 0;
-  }
+  const auto too_large = [this] {
+    give_up({.kind = ErrorKind::invalid, .message = origin + ": the response's head is too large"});
+    return std::size_t{0};
+  };
+  if (head_bytes > limits::kResponseHeadBytesMax) return too_large();
   const std::size_t size = line.size();
   line = trim(line);
-  if (head_whole && !line.starts_with("HTTP/")) return size;  // a trailer, after the body
+  if (head_whole) return size;  // a trailer, after the body, whatever it looks like
   if (line.starts_with("HTTP/")) {  // again after an informational response
     head = {};
-    head_whole = false;
     head.status = 0;
     const std::size_t space = line.find(' ');
     const std::string_view status = space == line.npos ? "" : line.substr(space + 1, 3);
@@ -265,6 +270,7 @@ std::size_t Transfer::head_line(std::string_view line) {
   } else if (line.empty()) {
     head_whole = head.status >= 200;
   } else if (const std::size_t colon = line.find(':'); colon != line.npos) {
+    if (head.headers.list().size() >= limits::kHeadersMax) return too_large();
     head.headers.add(std::string(trim(line.substr(0, colon))),
                      std::string(trim(line.substr(colon + 1))));
   }
@@ -278,10 +284,10 @@ std::size_t Transfer::body(std::string_view bytes) {
     return CURL_WRITEFUNC_PAUSE;
   }
   if (bytes.size() > call.body_max - received) {
-    error = Error{.kind = ErrorKind::invalid,
-                  .message = fmt::format("{}: the response is larger than {} bytes, what this "
-                                         "call takes at most",
-                                         origin, call.body_max)};
+    give_up({.kind = ErrorKind::invalid,
+             .message = fmt::format("{}: the response is larger than {} bytes, what this call "
+                                    "takes at most",
+                                    origin, call.body_max)});
     return bytes.empty() ? 1 : 0;
   }
   received += bytes.size();
@@ -350,9 +356,23 @@ static std::size_t ragent_body(char* bytes, std::size_t, std::size_t size, void*
 }
 }
 
+// What libcurl says itself: said twice it could be read in two ways.
+bool of_libcurl(std::string_view name) {
+  return std::ranges::any_of(
+      std::initializer_list<std::string_view>{"content-length", "transfer-encoding", "connection",
+                                              "proxy-connection", "upgrade", "expect"},
+      [&](std::string_view own) { return same_name(own, name); });
+}
+
 Result<List> list_of(const HttpRequest& request) {
   if (Result<void> checked = check_headers(request.headers); !checked) {
     return fail(std::move(checked.error()));
+  }
+  bool host = false;
+  for (const auto& [name, value] : request.headers.list()) {
+    const bool twice = same_name(name, "host") && std::exchange(host, true);
+    if (!twice && !of_libcurl(name)) continue;
+    return fail(ErrorKind::invalid, "the header " + name + " is said by the HTTP client itself");
   }
   List list;
   const auto add = [&](const std::string& line) {
@@ -364,7 +384,7 @@ Result<List> list_of(const HttpRequest& request) {
   for (const auto& [name, value] : request.headers.list()) {
     add(value.empty() ? name + ";" : name + ": " + value);
   }
-  if (!request.headers.find("expect")) add("Expect:");  // a round trip more before large bodies
+  add("Expect:");  // a round trip more before large bodies
   if (!request.headers.find("content-type")) add("Content-Type:");
   return list;
 }
@@ -422,7 +442,7 @@ Task<HttpResponse> CurlClient::send(HttpCall call) {
   }
   Transfer transfer(*this, loop_, std::move(call));
   co_await transfer.set_up(options_);
-  add(transfer);
+  co_await add(transfer);
   const HttpCall& asked = transfer.call;
   const bool limited = asked.time_max.count() > 0;
   const TimePoint end = loop_.now() + asked.time_max;

@@ -7,10 +7,12 @@
 //
 // Destroying the Task of a call ends its transfer at once. Any status is a response, not an Error:
 // a redirection too, so that no credentials follow one. A request that finds its kept connection
-// closed before any byte came is sent again on a new one.
-// Errors: invalid (the URL, or more than body_max came), unavailable (no such host, refused, reset,
-// TLS, ended early: what was promised by length or chunks did not come), timeout (which of the
-// times, and how far it came). The loop's thread; the client outlives its calls.
+// closed before any byte came is sent again on a new one. It may not say content-length,
+// transfer-encoding, connection, proxy-connection, upgrade or expect, nor host twice: libcurl says
+// them. A peer that leaves raises no SIGPIPE.
+// Errors: invalid (the URL, such a header, or more than body_max came), unavailable (no such host,
+// refused, reset, TLS, ended early: what was promised by length or chunks did not come), timeout
+// (which of the times, and how far it came). The loop's thread; the client outlives its calls.
 #pragma once
 
 #include <net/http.h>

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -41,8 +42,8 @@ Task<void> echo(HttpExchange& exchange) {
 class HttpClientTest : public testing::Test {
  protected:
   HttpClientTest() {
-    for (const char* name :
-         {"http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"}) {
+    for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY",
+                             "ALL_PROXY", "NO_PROXY"}) {
       ::unsetenv(name);
     }
   }
@@ -176,11 +177,36 @@ TEST_F(HttpClientTest, TakesNoMoreThanItWants) {
   EXPECT_TRUE(send({.request = {.url = url()}, .body_max = 1'000'000}));
   const auto head = ask_raw("HTTP/1.1 200 OK\r\n" + [] {
     std::string many;
-    for (std::size_t i = 0; i <= limits::kHeadersMax + 1; ++i) many += "a: b\r\n";
+    for (std::size_t i = 0; i <= limits::kHeadersMax; ++i) many += "a: b\r\n";
     return many;
   }() + "\r\n");
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().kind, ErrorKind::invalid);
+}
+
+// Answers with 17/16 of what a call keeps unread, and then says nothing.
+Task<void> stop_midway(Loop& loop, RawSocket& listening) {
+  RawSocket socket = co_await listening.accept();
+  co_await socket.read_until("\r\n\r\n");
+  co_await loop.sleep(300ms);  // libcurl's timers of connecting have passed: none wakes it
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n";
+  constexpr std::size_t kRead = 16u << 10;  // libcurl hands on so much at a time
+  co_await socket.write(head +
+                        std::string(limits::kClientUnreadBytesMax + 2 * kRead - head.size(), 'x'));
+  co_await loop.sleep(1h);
+}
+
+TEST_F(HttpClientTest, WhatIsTooMuchAfterAPauseEndsTheCallAtOnce) {
+  RawSocket listening = RawSocket::listen(*loop);
+  Scope scope(*loop);
+  scope.spawn(stop_midway(*loop, listening));
+  HttpCall call = to(listening.port());
+  call.on_body = [](const HttpResponse&, std::string_view) { return Result<void>(); };
+  call.time_max = 5s;
+  call.body_max = limits::kClientUnreadBytesMax + (16u << 10) - 1;
+  const auto got = send(std::move(call));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().kind, ErrorKind::invalid) << got.error().message;
 }
 
 TEST_F(HttpClientTest, RefusesWhatItCannotSend) {
@@ -194,11 +220,20 @@ TEST_F(HttpClientTest, RefusesWhatItCannotSend) {
                                 {.url = std::string("http://a\0b/", 11)},
                                 {.method = "GET /x", .url = url()},
                                 {.url = url(), .headers = {{"x", "a\r\ny: b"}}},
-                                {.url = url(), .headers = {{"x y", "a"}}}}) {
+                                {.url = url(), .headers = {{"x y", "a"}}},
+                                {.url = url(), .headers = {{"Content-Length", "1"}}},
+                                {.url = url(), .headers = {{"Transfer-Encoding", "chunked"}}},
+                                {.url = url(), .headers = {{"connection", "close"}}},
+                                {.url = url(), .headers = {{"Expect", "100-continue"}}},
+                                {.url = url(), .headers = {{"host", "a"}, {"Host", "b"}}}}) {
     const auto got = send({.request = request});
     ASSERT_FALSE(got) << request.url;
     EXPECT_EQ(got.error().kind, ErrorKind::invalid) << got.error().message;
   }
+  EXPECT_TRUE(send({.request = {.url = url(), .headers = {{"host", "a"}}}}));
+  const auto shown = send({.request = {.url = "x\x1b[2Jy://a/"}});
+  ASSERT_FALSE(shown);
+  EXPECT_THAT(shown.error().message, testing::Not(HasSubstr("\x1b")));
 }
 
 TEST_F(HttpClientTest, SaysWhatWentWrong) {
@@ -246,19 +281,19 @@ TEST_F(HttpClientTest, GoesThroughTheProxyOfTheEnvironment) {
 
 Task<void> stall(Loop& loop, HttpExchange& exchange) {
   co_await exchange.begin({});
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 8; ++i) {
     co_await exchange.write("data");
-    co_await loop.sleep(10ms);
+    co_await loop.sleep(100ms);
   }
   co_await loop.sleep(1h);
 }
 
 TEST_F(HttpClientTest, SilenceCountsFromTheLastByte) {
   serve([&](HttpExchange& exchange) { return stall(*loop, exchange); });
-  const auto got = send({.request = {.url = url()}, .silence_max = 150ms});
+  const auto got = send({.request = {.url = url()}, .silence_max = 600ms});
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().kind, ErrorKind::timeout);
-  EXPECT_THAT(got.error().message, HasSubstr("for 150 ms (after 20 bytes"));
+  EXPECT_THAT(got.error().message, HasSubstr("for 600 ms (after 32 bytes"));
 }
 
 TEST_F(HttpClientTest, AResponseCutAnywhereIsAnError) {
@@ -275,20 +310,17 @@ TEST_F(HttpClientTest, AResponseCutAnywhereIsAnError) {
       EXPECT_EQ(got.error().kind, ErrorKind::unavailable) << got.error().message;
     }
   }
+  const auto trailer = ask_raw(chunked.substr(0, chunked.size() - 2) + "HTTP/1.1: 204\r\n\r\n");
+  ASSERT_TRUE(trailer) << trailer.error().message;
+  EXPECT_EQ(trailer->status, 200);
+  EXPECT_EQ(trailer->body, "hello");
   const std::string continued = "HTTP/1.1 100 Continue\r\n\r\n";
   EXPECT_EQ(ask_raw(continued + length)->body, "hello");
   EXPECT_FALSE(ask_raw(continued));
 }
 
 Task<void> hold(Loop& loop, HttpExchange& exchange, int& alive) {
-  struct Count {
-    explicit Count(int& of) : count(of) { ++count; }
-    Count(const Count&) = delete;
-    Count& operator=(const Count&) = delete;
-    ~Count() { --count; }
-    int& count;
-  };
-  const Count held(alive);
+  const Counted held(alive);
   co_await exchange.begin({});
   for (;;) {
     co_await exchange.write("x");
@@ -421,6 +453,23 @@ TEST_F(HttpClientTest, SpeaksThroughAUnixSocketOfItsOwnerOnly) {
   EXPECT_TRUE(std::filesystem::exists(path));
 }
 
+// A peer that leaves while much is on its way to it, within TLS too, is no SIGPIPE.
+TEST_F(HttpClientTest, APeerThatLeavesIsNoSignal) {
+  std::filesystem::create_directories(folder);
+  const std::string certificate = folder / "cert.pem", key = folder / "key.pem";
+  make_certificate(certificate, key);
+  const auto before = std::signal(SIGPIPE, SIG_DFL);
+  const std::string body(64u << 20, 'y');
+  serve(echo, {.body_max = 10});
+  send({.request = {.method = "POST", .url = url(), .body = body}});
+  serve(echo, {.certificate = certificate, .key = key, .body_max = 10});
+  client = make_http_client(*loop, {.ca_file = certificate});
+  send({.request = {.method = "POST",
+                    .url = fmt::format("https://localhost:{}/", server->port()),
+                    .body = body}});
+  std::signal(SIGPIPE, before);
+}
+
 // A thousand model calls at once: what one costs the client's thread, of processor time.
 std::chrono::nanoseconds thread_time() {
   timespec now = {};
@@ -464,7 +513,7 @@ TEST_F(HttpClientTest, AThousandStreamsAtOnce) {
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &files);
-  if (files.rlim_cur < 3 * kCalls) GTEST_SKIP() << "needs 3000 open files: ulimit -n";
+  ASSERT_GE(files.rlim_cur, 3u * kCalls) << "needs 3000 open files: ulimit -Hn";
   std::atomic<std::uint16_t> port = 0;
   std::atomic<bool> stop = false;
   int arrived = 0;

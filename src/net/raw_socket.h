@@ -1,4 +1,5 @@
-// Raw sockets for the tests of this folder: bytes as they are, in coroutines of the tested loop.
+// For the tests of this folder: raw sockets, bytes as they are in coroutines of the tested loop,
+// and a count of what lives.
 //
 //   RawSocket peer = RawSocket::connect(loop, port);
 //   std::string reply = co_await peer.read_all();     // until the other side closes
@@ -18,6 +19,14 @@
 #include <string_view>
 
 namespace ragent {
+
+struct Counted {
+  explicit Counted(int& count) : alive(count) { ++alive; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --alive; }
+  int& alive;
+};
 
 class RawSocket {
  public:
