@@ -23,7 +23,7 @@ using ModelSource =
     std::function<Result<std::unique_ptr<Model>>(const std::string& name, Loop& loop)>;
 
 struct EngineOptions {
-  std::string home = ".ragent";
+  std::string home = {};            // empty: the folder RAGENT_HOME, else ./.ragent
   std::uint32_t threads = 1;        // shards; 0: the caller's thread is the shard while it waits
   std::unique_ptr<Store> store = {};   // null: SQLite in `home`
   std::vector<ModelSource> models = {};
@@ -56,9 +56,8 @@ enum class OnBusy : std::uint8_t {
   steer,
 };
 
-// The embedded defaults for what `options` lacks: the local model in process, the built-in
-// planners, RAGENT_HOME and RAGENT_MODEL. Engine{} is Engine(embedded()). Needs the component
-// ragent::ragent.
+// The embedded defaults for what `options` lacks: the local model in process, RAGENT_MODEL, the
+// built-in planners. Engine{} is Engine(embedded()). Needs the component ragent::ragent.
 EngineOptions embedded(EngineOptions options = {});
 
 struct RunOptions {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
@@ -197,8 +196,6 @@ Result<Args> parse_args(const std::vector<std::string>& words) {
                 fmt::format("there is no command `{}`{}\n`ragent help` lists them.", words[0],
                             did_you_mean(words[0], known)));
   }
-  // Not the library's way: there the variable wins, by way of the other commands' options.
-  if (const char* home = std::getenv("RAGENT_HOME"); home && *home) args.home = home;
   Parser root;
   root.set_help_flag();
   add_starting(root, args);

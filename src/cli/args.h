@@ -16,7 +16,7 @@ namespace ragent::cli {
 struct Args {
   std::string command = {};  // "run", "trace", …; "help" with `topic`; "version"
   std::string topic = {};
-  std::string home = ".ragent";
+  std::string home = {};     // as it was named; home_of() in home.h is the one that is meant
   bool json = false;
   bool yes = false;
   bool quiet = false;

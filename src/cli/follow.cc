@@ -171,7 +171,7 @@ class Follower {
   }
 
   std::vector<DoubtView> doubts_of_run() {
-    Result<std::unique_ptr<Store>> store = read_home(args_.home);
+    Result<std::unique_ptr<Store>> store = read_home(home_of(args_));
     if (!store || !*store) return {};
     Result<std::vector<DoubtView>> doubts = list_doubts(**store, Tenant());
     if (!doubts) return {};
@@ -294,10 +294,11 @@ int carry_on(const std::string& run, const Args& args, const Console& console,
 }
 
 int show_end(const std::string& run, const Args& args, const Console& console) {
-  Result<std::unique_ptr<Store>> store = read_home(args.home);
+  Result<std::unique_ptr<Store>> store = read_home(home_of(args));
   if (!store) return console.report(store.error());
-  Result<RunView> view = *store ? view_run(**store, Tenant(), run)
-                                : fail(ErrorKind::not_found, "nothing ever ran in " + args.home);
+  Result<RunView> view = *store
+                             ? view_run(**store, Tenant(), run)
+                             : fail(ErrorKind::not_found, "nothing ever ran in " + home_of(args));
   if (!view) return console.report(view.error());
   std::string ending = ending_text(*view);
   if (args.json) {

@@ -1,5 +1,6 @@
 #include <cli/home.h>
 
+#include <base/home.h>
 #include <base/text.h>
 #include <model/scripted.h>
 #include <runtime/view.h>
@@ -100,8 +101,7 @@ Result<std::string> find_agent(const std::string& name) {
 EngineOptions engine_options(const Args& args) {
   // Only the run of this command goes on; `ragent resume` is there for the others.
   EngineOptions options;
-  // The command line has looked at RAGENT_HOME already: a home that was named is not the default.
-  options.home = args.home == Args().home ? "./" + args.home : args.home;
+  options.home = home_of(args);
   options.resume = false;
   options.full_disk_wait = kFullDiskWait;
   options.models.emplace_back(open_scripted);
@@ -109,20 +109,23 @@ EngineOptions engine_options(const Args& args) {
 }
 
 Exit open_engine(Engine& engine, const Args& args, const Console& console) {
-  Result<void> opened = check_home(args.home);
+  Result<void> opened = check_home(home_of(args));
   if (opened) opened = engine.open();
   if (opened) return kExitDone;
   console.report(opened.error());
   return opened.error().kind == ErrorKind::conflict ? kExitHomeOwned : kExitError;
 }
 
+std::string home_of(const Args& args) { return home_folder(args.home); }
+
 std::string home_option(const Args& args) {
-  if (args.home == Args().home) return "";
+  std::string home = home_of(args);
+  if (args.home.empty() && home == kHomeDefault) return "";
   static constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%:=,";
-  if (args.home.find_first_not_of(kPlain) == args.home.npos) return " --home " + args.home;
+  if (home.find_first_not_of(kPlain) == home.npos) return " --home " + home;
   std::string quoted;
-  for (char c : args.home) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  for (char c : home) quoted += c == '\'' ? "'\\''" : std::string(1, c);
   return " --home '" + visible(quoted) + "'";
 }
 

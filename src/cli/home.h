@@ -1,6 +1,6 @@
 // Finding things from a command: the home and what is in it, agents by name, the engine.
 //
-//   Result<std::unique_ptr<Store>> store = read_home(args.home);
+//   Result<std::unique_ptr<Store>> store = read_home(home_of(args));
 //   Result<std::string> folder = find_agent("travel");           // "agents/travel"
 //
 // Main thread.
@@ -14,6 +14,8 @@
 
 namespace ragent::cli {
 
+// The home that is meant, whether it was named or not.
+std::string home_of(const Args& args);
 // Read-only, beside a living owner. Null: nothing ever ran here.
 Result<std::unique_ptr<Store>> read_home(const std::string& home);
 // The run of `prefix`, read beside a living owner.

@@ -1,3 +1,4 @@
+#include <base/home.h>
 #include <model/llama/llama_model.h>
 #include <ragent/engine.h>
 
@@ -6,9 +7,7 @@
 namespace ragent {
 
 EngineOptions embedded(EngineOptions options) {
-  if (const char* home = std::getenv("RAGENT_HOME"); home && options.home == ".ragent") {
-    options.home = home;
-  }
+  options.home = home_folder(options.home);
   if (const char* model = std::getenv("RAGENT_MODEL"); model && options.model.empty()) {
     options.model = model;
   }

@@ -1,6 +1,7 @@
 #include <runtime/engine_core.h>
 
 #include <action/exec.h>
+#include <base/home.h>
 #include <base/hash.h>
 #include <base/text.h>
 #include <profile/names.h>
@@ -38,6 +39,7 @@ EngineOptions::~EngineOptions() = default;
 
 EngineCore::EngineCore(EngineOptions options)
     : options_(std::move(options)), log_(Logger::from_environment()) {
+  options_.home = home_folder(options_.home);
   world_ = options_.world ? std::move(*options_.world) : real_world();
   if (const char* check = std::getenv("RAGENT_CHECK");
       check && std::string_view(check) == "replay") {

@@ -320,8 +320,15 @@ class Running(Case):
 
     def test_a_home_that_was_named_counts_more_than_the_variable(self):
         self.environment["RAGENT_HOME"] = "other"
-        self.ragent("run", "desk", "hello", "--home", ".ragent")
+        _, err = self.ragent("run", "desk", "hello", "--home", ".ragent")
         self.assertFalse((self.folder / "other").exists())
+        # The commands that are shown find it too.
+        (command,) = re.findall(r"ragent (trace \S+(?: --home \S+)?)", err)
+        self.assertIn("hello", self.ragent(*command.split())[0])
+        (self.folder / ".ragent").rename(self.folder / "other")
+        _, err = self.ragent("run", "desk", "hello")
+        self.assertRegex(err, r"ragent trace \S+ --home other\b")
+        self.assertEqual(len(self.lines("runs", "--json")), 2)
 
     def test_the_variable_names_the_model_where_no_option_does(self):
         del self.environment["RAGENT_MODEL"]

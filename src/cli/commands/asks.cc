@@ -57,7 +57,7 @@ int answer_ask(const AskView& view, const Args& args, const Console& console) {
 }  // namespace
 
 int asks_command(const Args& args, const Console& console) {
-  Result<std::unique_ptr<Store>> store = read_home(args.home);
+  Result<std::unique_ptr<Store>> store = read_home(home_of(args));
   if (!store) return console.report(store.error());
   std::vector<AskView> asks;
   if (*store) {

@@ -9,7 +9,7 @@
 namespace ragent::cli {
 
 int cancel_command(const Args& args, const Console& console) {
-  Result<RunRow> row = find_run_in(args.home, args.run);
+  Result<RunRow> row = find_run_in(home_of(args), args.run);
   if (!row) return console.report(row.error());
   if (row->state == "ended") {
     return console.report({.kind = ErrorKind::conflict,

@@ -193,8 +193,8 @@ void print_findings(const std::vector<Finding>& findings, const Look& look) {
 
 int doctor_command(const Args& args, const Console& console) {
   std::vector<Finding> findings;
-  look_at_home(args.home, findings);
-  look_at_store(args.home, findings);
+  look_at_home(home_of(args), findings);
+  look_at_store(home_of(args), findings);
   look_at_models(findings);
   look_at_machine(console, findings);
   if (!args.agent.empty()) look_at_agent(args.agent, findings);

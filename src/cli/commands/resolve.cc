@@ -25,7 +25,7 @@ int resolve_command(const Args& args, const Console& console) {
   } else if (args.did_not_happen) {
     resolution.verdict = Resolution::Verdict::did_not_happen;
   }
-  Result<RunRow> row = find_run_in(args.home, args.run);
+  Result<RunRow> row = find_run_in(home_of(args), args.run);
   if (!row) return console.report(row.error());
   std::string name = call_name(step->path, step->step, step->call);
   return carry_on(row->uid, args, console,

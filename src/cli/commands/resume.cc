@@ -36,10 +36,10 @@ int resume_one(const RunRow& row, const Args& args, const Console& console) {
 
 int resume_command(const Args& args, const Console& console) {
   if (!args.run.empty()) {
-    Result<RunRow> row = find_run_in(args.home, args.run);
+    Result<RunRow> row = find_run_in(home_of(args), args.run);
     return row ? resume_one(*row, args, console) : console.report(row.error());
   }
-  Result<std::unique_ptr<Store>> store = read_home(args.home);
+  Result<std::unique_ptr<Store>> store = read_home(home_of(args));
   if (!store) return console.report(store.error());
   std::vector<RunRow> rows;
   if (*store) {

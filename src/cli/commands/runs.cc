@@ -30,7 +30,7 @@ int print_doubts(Store& store, const Args& args, const Console& console) {
 }  // namespace
 
 int runs_command(const Args& args, const Console& console) {
-  Result<std::unique_ptr<Store>> store = read_home(args.home);
+  Result<std::unique_ptr<Store>> store = read_home(home_of(args));
   if (!store) return console.report(store.error());
   if (!*store) {
     if (!args.json) print("Nothing ran here yet. `ragent run AGENT TASK` begins.\n");

@@ -8,9 +8,9 @@
 namespace ragent::cli {
 
 int trace_command(const Args& args, const Console& console) {
-  Result<RunRow> row = find_run_in(args.home, args.run);
+  Result<RunRow> row = find_run_in(home_of(args), args.run);
   if (!row) return console.report(row.error());
-  Result<std::unique_ptr<Store>> store = read_home(args.home);
+  Result<std::unique_ptr<Store>> store = read_home(home_of(args));
   if (!store) return console.report(store.error());
   Result<RunView> view = view_run(**store, Tenant(), row->uid);
   if (!view) return console.report(view.error());
