@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <cerrno>
 #include <map>
@@ -12,6 +13,8 @@ namespace ragent {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr std::chrono::milliseconds kLookAgain{100};
 
 // One registration with the reactor, shared by the watches of one fd (reading and writing). It
 // never closes the fd.
@@ -63,8 +66,8 @@ class AsioLoop final : public Loop {
       asio::posix::stream_descriptor stream(context_);
       boost::system::error_code failed;
       static_cast<void>(stream.assign(fd, failed));
-      if (failed) {  // a regular file cannot be waited for: it is always ready
-        post([callback] { call(*callback); });
+      if (failed) {
+        later(fd, failed, callback);
         return std::make_unique<AsioWatch>(nullptr, std::move(callback));
       }
       registered = std::make_shared<Registered>(std::move(stream), registered_);
@@ -72,6 +75,8 @@ class AsioLoop final : public Loop {
     }
     const auto what = readiness == Readiness::readable ? asio::posix::stream_descriptor::wait_read
                                                        : asio::posix::stream_descriptor::wait_write;
+    // A regular file cannot be waited for (EPERM of epoll): Asio answers at once, as it is always
+    // ready.
     registered->stream.async_wait(
         what, [callback](const boost::system::error_code&) { call(*callback); });
     return std::make_unique<AsioWatch>(std::move(registered), std::move(callback));
@@ -95,6 +100,15 @@ class AsioLoop final : public Loop {
   }
 
  private:
+  // No memory or no room in the reactor: whoever waits looks again after a while, not in a circle.
+  void later(int fd, const boost::system::error_code& failed, std::shared_ptr<Callback> callback) {
+    log().error("cannot wait for a file", {{"fd", fd}, {"error", failed.message()}});
+    auto timer = std::make_shared<asio::steady_timer>(context_, kLookAgain);
+    timer->async_wait([timer, callback = std::move(callback)](const boost::system::error_code&) {
+      call(*callback);
+    });
+  }
+
   asio::io_context context_{1};  // one thread runs it; posting is safe from any
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   Registrations registered_;

@@ -194,6 +194,23 @@ TEST(RealLoop, ARegularFileIsAlwaysReady) {
   EXPECT_TRUE(loop->run([&] { return calls == 1; }));
 }
 
+TEST(RealLoop, AFileThatCannotBeWaitedForIsNoBusyCircle) {
+  const std::unique_ptr<Loop> loop = make_loop(Logger(LogLevel::off));
+  int calls = 0;
+  std::unique_ptr<Watch> watch;
+  const std::function<void()> again = [&] {
+    watch = loop->watch(1'000'000, Readiness::readable, [&] {
+      ++calls;
+      again();
+    });
+  };
+  again();
+  EXPECT_TRUE(loop->run([&] { return calls > 0; }, loop->now() + 10s));
+  const TimePoint begin = loop->now();
+  EXPECT_TRUE(loop->run([&] { return calls > 2; }, loop->now() + 10s));
+  EXPECT_GE(loop->now() - begin, 150ms);
+}
+
 // A small world whose end depends on the schedule.
 Task<void> racer(Loop& loop, int id, std::vector<int>& order) {
   for (int i = 0; i < 5; ++i) {
