@@ -204,9 +204,11 @@ TEST_F(HttpClientTest, WhatIsTooMuchAfterAPauseEndsTheCallAtOnce) {
   call.on_body = [](const HttpResponse&, std::string_view) { return Result<void>(); };
   call.time_max = 5s;
   call.body_max = limits::kClientUnreadBytesMax + (16u << 10) - 1;
+  const TimePoint end = loop->now() + call.time_max;
   const auto got = send(std::move(call));
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().kind, ErrorKind::invalid) << got.error().message;
+  EXPECT_LT(loop->now(), end);
 }
 
 TEST_F(HttpClientTest, RefusesWhatItCannotSend) {
