@@ -133,6 +133,7 @@ class Shard {
   Task<Known*> reach(Tenant tenant, std::string uid);
   Result<Known*> find(const Tenant& tenant, const std::string& uid);
   Result<std::shared_ptr<const Binding>> bind(const Agent& agent, const RunOptions& options);
+  Result<void> meet(const Agent& agent);  // from now on the one of today
   const Agent* agent_today(const std::string& name) const;  // null: nobody gave it to us
   std::shared_ptr<const Binding> bound(const RunRow& row, const std::string& folder) const;
   Task<std::shared_ptr<const Binding>> rebind(Tenant tenant, RunRow row, std::string folder);

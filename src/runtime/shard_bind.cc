@@ -66,6 +66,20 @@ Result<Planner> Shard::planner(const std::string& name) const {
   return find_planner(parts_.options.planners, name);
 }
 
+Result<void> Shard::meet(const Agent& agent) {
+  std::vector<std::string> names;
+  for (const Tool& tool : agent.tools) {
+    if (tool.spec.name.empty() || !tool.body ||
+        std::ranges::find(names, tool.spec.name) != names.end()) {
+      return fail(ErrorKind::invalid, "agent \"" + agent.profile.name + "\": tool \"" +
+                                          tool.spec.name + "\" needs a name of its own and a body");
+    }
+    names.push_back(tool.spec.name);
+  }
+  agents_.insert_or_assign(agent.profile.name, agent);
+  return {};
+}
+
 Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent, const RunOptions& options) {
   AgentSpec wanted = spec(agent);
   if (!parts_.options.model.empty()) wanted.model = parts_.options.model;
@@ -84,15 +98,6 @@ Result<std::shared_ptr<const Binding>> Shard::bind(const Agent& agent, const Run
                                                    .tools = agent.tools,
                                                    .permissions = agent.permissions,
                                                    .planner = std::move(*plan)});
-  std::vector<std::string> names;
-  for (const Tool& tool : agent.tools) {
-    if (tool.spec.name.empty() || !tool.body ||
-        std::ranges::find(names, tool.spec.name) != names.end()) {
-      return fail(ErrorKind::invalid, "agent \"" + agent.profile.name + "\": tool \"" +
-                                          tool.spec.name + "\" needs a name of its own and a body");
-    }
-    names.push_back(tool.spec.name);
-  }
   if (!parts_.options.models.empty()) {  // without any, planners that do not think still run
     Result<Model*> opened = model(wanted.model);
     if (!opened) return fail(std::move(opened.error()));

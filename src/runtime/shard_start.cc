@@ -58,6 +58,7 @@ std::string Shard::new_session() {
 
 Task<void> Shard::start(Agent agent, Input input, RunOptions options,
                         std::shared_ptr<RunHandle::State> handle) {
+  co_await meet(agent);
   if (options.key.empty()) {
     co_return co_await start_new(new_uid(loop_.wall(), parts_.ids), std::move(agent),
                                  std::move(input), std::move(options), std::move(handle));
@@ -107,7 +108,6 @@ Shard::Known& Shard::admit(RunRow row, std::shared_ptr<const Binding> binding, c
 Task<void> Shard::start_new(std::string uid, Agent agent, Input input, RunOptions options,
                             std::shared_ptr<RunHandle::State> handle) {
   std::shared_ptr<const Binding> binding = co_await bind(agent, options);
-  agents_.insert_or_assign(agent.profile.name, agent);
   bool fresh = options.session.empty();
   RunRow row{.uid = uid,
              .tenant = options.tenant.id(),
