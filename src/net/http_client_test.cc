@@ -462,14 +462,18 @@ TEST_F(HttpClientTest, APeerThatLeavesIsNoSignal) {
   make_certificate(certificate, key);
   const auto before = std::signal(SIGPIPE, SIG_DFL);
   const std::string body(64u << 20, 'y');
+  std::vector<Result<HttpResponse>> got;
   serve(echo, {.body_max = 10});
-  send({.request = {.method = "POST", .url = url(), .body = body}});
+  got.push_back(send({.request = {.method = "POST", .url = url(), .body = body}}));
   serve(echo, {.certificate = certificate, .key = key, .body_max = 10});
   client = make_http_client(*loop, {.ca_file = certificate});
-  send({.request = {.method = "POST",
-                    .url = fmt::format("https://localhost:{}/", server->port()),
-                    .body = body}});
+  got.push_back(send({.request = {.method = "POST",
+                                  .url = fmt::format("https://localhost:{}/", server->port()),
+                                  .body = body}}));
   std::signal(SIGPIPE, before);
+  for (const auto& one : got) {
+    EXPECT_TRUE(one ? one->status == 413 : one.error().kind == ErrorKind::unavailable);
+  }
 }
 
 // A thousand model calls at once: what one costs the client's thread, of processor time.

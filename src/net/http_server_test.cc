@@ -366,7 +366,8 @@ TEST_F(HttpServerTest, APeerThatIsAlwaysReadyLetsOthersHaveTheirTurn) {
       reply));
   ASSERT_TRUE(loop->run([&] { return ++turns, !reply.empty(); }, loop->now() + 30s));
   EXPECT_THAT(reply, EndsWith("xxx"));
-  EXPECT_GE(asked_at, static_cast<int>(kSize / limits::kTurnBytesMax));
+  // Two pieces at most are moved in a turn: the first may be just below the share.
+  EXPECT_GE(asked_at, static_cast<int>(kSize / (2 * limits::kTurnBytesMax)));
 }
 
 TEST_F(HttpServerTest, AFastReaderLetsOthersHaveTheirTurn) {
