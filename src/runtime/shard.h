@@ -126,7 +126,7 @@ class Shard {
 
   std::string new_session();  // one that belongs to this shard
   std::string session_key(const RunRow& row) const { return row.tenant + "/" + row.session; }
-  void listen(Known& known, std::shared_ptr<RunHandle::State> handle);
+  void listen(Known& known, const std::shared_ptr<RunHandle::State>& handle);
   Task<void> turn(Turns& of, std::string name);  // until it may be free
   void tell_queue(const Known& front);  // that it stands still
   Result<void> has_room(const Session& session) const;  // for one more input

@@ -239,9 +239,9 @@ void Shard::begin_next(const std::string& session) {
   }
 }
 
-void Shard::listen(Known& known, std::shared_ptr<RunHandle::State> handle) {
+void Shard::listen(Known& known, const std::shared_ptr<RunHandle::State>& handle) {
   std::erase_if(known.handles, [](const auto& one) { return one.expired(); });
-  known.handles.push_back(std::move(handle));
+  known.handles.push_back(handle);
 }
 
 void Shard::begin(Known& known, RunMaterial material) {
