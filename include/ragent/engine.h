@@ -178,6 +178,9 @@ class Engine {
   Result<void> resolve(const std::string& run, const std::string& step, Resolution resolution,
                        Tenant tenant = {});
   Result<void> cancel(const std::string& run, std::string reason, Tenant tenant = {});
+  // Keeps the bytes of a file, durably; answers its id. An image for a model that sees them:
+  // Input::parts with Media{id, "image/png"}.
+  Result<std::string> artifact(std::string bytes, Tenant tenant = {});
   // threads = 0: lets the shard work for at most `timeout`; true when something was done.
   bool poll(std::chrono::milliseconds timeout);
 

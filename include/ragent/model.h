@@ -94,6 +94,7 @@ class Transcript {
   std::vector<const Message*> messages(std::size_t from = 0) const;
   const Message* last_user() const;  // the latest message of the user; null: none
   std::size_t replies() const;       // of the assistant after that message
+  bool has_media() const;            // a Media part in any message
   const std::vector<ToolSpec>& tools() const;
   Digest digest() const;
   // The digest of the first `count` messages: how a model finds what it has evaluated already.
@@ -121,8 +122,15 @@ struct ThinkOptions {
   double temperature = 0;
 };
 
+// The bytes of an artifact that a message names.
+struct MediaBytes {
+  std::string artifact = {};
+  std::string bytes = {};
+};
+
 struct ModelRequest {
   Transcript transcript = {};
+  std::vector<MediaBytes> media = {};  // of the transcript's Media parts; from the runtime
   std::vector<Offer> offers = {};   // empty: answer in text
   ThinkOptions options = {};
   std::chrono::milliseconds time_max = {};  // give up with Error{timeout} after this; 0: none
@@ -131,7 +139,8 @@ struct ModelRequest {
 };
 
 struct Delta {
-  enum class Kind : std::uint8_t { text, reasoning, call };
+  // restart: the model begins again (a server was asked once more): drop what came before.
+  enum class Kind : std::uint8_t { text, reasoning, call, restart };
   Kind kind = Kind::text;
   std::string text = {};
 };
@@ -143,6 +152,7 @@ struct ModelInfo {
   bool tools = true;
   bool streaming = true;
   bool schema = true;
+  bool images = false;  // sees Media parts; a request with one goes to no other
 };
 
 // Destroying the Task of a reply cancels it. Errors: unavailable (with retry_after), timeout,

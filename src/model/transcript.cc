@@ -25,6 +25,7 @@ struct Transcript::Node {
   const Node* user;      // the latest message of the user, this one included; null: none
   std::size_t size;
   std::size_t replies;   // of the assistant since `user`
+  bool media;            // a Media part in this message or an earlier one
   Digest digest;
   mutable std::atomic<std::size_t> references = 1;
 
@@ -73,7 +74,9 @@ void Transcript::add(Message message) {
                         .user = tail_ ? tail_->user : nullptr,
                         .size = size() + 1,
                         .replies = replies(),
+                        .media = has_media(),
                         .digest = {}};
+  for (const Part& part : node->message.parts) node->media |= std::holds_alternative<Media>(part);
   node->digest = mix(digest(), to_json(node->message).dump());
   if (node->message.role == Role::user) {
     node->user = node;
@@ -124,6 +127,8 @@ const Message* Transcript::last_user() const {
 }
 
 std::size_t Transcript::replies() const { return tail_ ? tail_->replies : 0; }
+
+bool Transcript::has_media() const { return tail_ && tail_->media; }
 
 const std::vector<ToolSpec>& Transcript::tools() const {
   static const std::vector<ToolSpec> kNone;

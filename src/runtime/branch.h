@@ -129,6 +129,7 @@ class Branch {
     std::int64_t reserve = 0;  // of the last attempt
   };
   Task<Json> think_live(ThinkPlan& plan, Transcript transcript, ThinkOptions options);
+  Task<Reply> reply_of(Model& model, ModelRequest request, DeltaSink& deltas);
   Task<Json> ask_model(Transcript transcript, ThinkOptions options, std::uint32_t step,
                        std::uint32_t attempt);
   void reserve(ThinkPlan& plan, std::int64_t tokens);

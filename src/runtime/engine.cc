@@ -3,6 +3,7 @@
 #include <action/exec.h>
 #include <base/home.h>
 #include <base/hash.h>
+#include <base/pool.h>
 #include <base/text.h>
 #include <profile/names.h>
 #include <ragent/limits.h>
@@ -407,6 +408,17 @@ Result<void> Engine::resolve(const std::string& run, const std::string& step, Re
 
 Result<void> Engine::cancel(const std::string& run, std::string reason, Tenant tenant) {
   return core_->on_shard_of(run, [=](Shard& on) { return on.cancel(tenant, run, reason); });
+}
+
+Result<std::string> Engine::artifact(std::string bytes, Tenant tenant) {
+  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
+  // Shared with the shard: a std::function is copied.
+  auto kept = std::make_shared<const std::string>(std::move(bytes));
+  return core_->on_shard<std::string>(0, [tenant, kept](Shard& on) {
+    return offload(on.loop(), on.parts().store_pool, [&store = on.parts().store, tenant, kept] {
+      return store.artifacts().put(tenant, *kept);
+    });
+  });
 }
 
 bool Engine::poll(std::chrono::milliseconds timeout) { return core_->drive(timeout); }

@@ -197,6 +197,13 @@ void LiveRun::hand_out(const Event& event) {
 void LiveRun::emit_delta(const std::string& path, std::uint32_t step, std::uint32_t attempt,
                          const Delta& delta) {
   if (listeners_.empty()) return;
+  if (delta.kind == Delta::Kind::restart) {
+    return emit({.kind = Event::Kind::attempt_started,
+                 .path = path,
+                 .step = step,
+                 .attempt = attempt,
+                 .record = "think"});
+  }
   static constexpr std::string_view kKinds[] = {"text", "reasoning", "call"};
   emit({.kind = Event::Kind::delta,
         .path = path,

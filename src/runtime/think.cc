@@ -1,9 +1,13 @@
 // Branch::think: a model call as a step. The reserve is taken at the intent and settled at the
 // outcome; an intent without an outcome stays spent.
 #include <base/hash.h>
+#include <base/pool.h>
 #include <base/text.h>
 #include <ragent/limits.h>
 #include <runtime/branch_inl.h>
+#include <runtime/shard.h>
+
+#include <algorithm>
 
 namespace ragent {
 namespace {
@@ -23,6 +27,23 @@ std::string spent(const Budget& left) {
   if (left.steps <= 0) return "steps";
   if (left.tokens <= 0) return "tokens";
   return left.time.count() <= 0 ? "time" : "";
+}
+
+Result<std::vector<MediaBytes>> load_media(Artifacts& artifacts, const Tenant& tenant,
+                                           const Transcript& transcript) {
+  std::vector<MediaBytes> out;
+  for (const Message* message : transcript.messages()) {
+    for (const Part& part : message->parts) {
+      const auto* media = std::get_if<Media>(&part);
+      if (!media) continue;
+      auto same = [&](const MediaBytes& one) { return one.artifact == media->artifact; };
+      if (std::ranges::any_of(out, same)) continue;
+      Result<std::string> bytes = artifacts.get(tenant, media->artifact);
+      if (!bytes) return fail(within("an image of the conversation", std::move(bytes.error())));
+      out.push_back({.artifact = media->artifact, .bytes = std::move(*bytes)});
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -143,6 +164,26 @@ Task<Json> Branch::think_live(ThinkPlan& plan, Transcript transcript, ThinkOptio
                                plan.attempts);
 }
 
+// With the images that the model is to see.
+Task<Reply> Branch::reply_of(Model& model, ModelRequest request, DeltaSink& deltas) {
+  if (request.transcript.has_media()) {
+    if (!model.info().images) {
+      co_return fail(ErrorKind::invalid,
+                     "the model " + model.info().name +
+                         " sees no images and the conversation has one: start a new session "
+                         "without it, or take a model that sees images");
+    }
+    const auto& parts = run_.shard_.parts();
+    Tenant tenant = Tenant::parse(run_.row_.tenant).value_or(Tenant());
+    request.media = co_await offload(
+        run_.loop(), parts.store_pool,
+        [&store = parts.store, tenant = std::move(tenant), chat = request.transcript] {
+          return load_media(store.artifacts(), tenant, chat);
+        });
+  }
+  co_return co_await model.reply(std::move(request), deltas);
+}
+
 // Asks the model and records what came; answers the body of the outcome.
 Task<Json> Branch::ask_model(Transcript transcript, ThinkOptions options, std::uint32_t step,
                              std::uint32_t attempt) {
@@ -170,7 +211,7 @@ Task<Json> Branch::ask_model(Transcript transcript, ThinkOptions options, std::u
   TimePoint began = run_.loop().now();
   Result<Reply> reply = fail(ErrorKind::unavailable, "this engine was given no models");
   if (bound.model) {
-    reply = co_await interruptible(bound.model->reply(std::move(request), deltas)).result();
+    reply = co_await interruptible(reply_of(*bound.model, std::move(request), deltas)).result();
   }
   if (!reply && stopped()) co_await fail(std::move(reply.error()));
   std::int64_t ms =
