@@ -53,6 +53,7 @@ inline constexpr std::uint32_t kQueryAttemptsMax = 3;  // then in doubt
 inline constexpr std::uint32_t kReplyTokensDefault = 512;
 inline constexpr std::uint32_t kContextTokensDefault = 8192;
 inline constexpr std::size_t kModelQueueMax = 256;  // requests waiting for a local model
+inline constexpr std::size_t kEndpointWordsMax = 400;  // bytes of an endpoint's error in ours
 inline constexpr std::size_t kPrefixFilesMax = 8;  // saved prompt prefixes; 28 kB a token
 
 // HTTP

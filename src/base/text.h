@@ -40,5 +40,6 @@ std::vector<std::string_view> split(std::string_view text, char separator);  // 
 std::vector<std::string_view> words(std::string_view text);  // separated by white space
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string to_lower(std::string_view text);  // A-Z only
+std::string base64(std::string_view bytes);  // RFC 4648, section 4: padded, no line ends
 
 }  // namespace ragent

@@ -96,6 +96,17 @@ TEST(Text, Splitting) {
   EXPECT_EQ(to_lower("Praha ÉB"), "praha Éb");
 }
 
+TEST(Text, Base64) {  // RFC 4648, section 10
+  EXPECT_EQ(base64(""), "");
+  EXPECT_EQ(base64("f"), "Zg==");
+  EXPECT_EQ(base64("fo"), "Zm8=");
+  EXPECT_EQ(base64("foo"), "Zm9v");
+  EXPECT_EQ(base64("foob"), "Zm9vYg==");
+  EXPECT_EQ(base64("fooba"), "Zm9vYmE=");
+  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(base64(std::string_view("\xff\xfe\x00\xfb", 4)), "//4A+w==");
+}
+
 TEST(Tenant, NamesAFile) {
   EXPECT_EQ(Tenant().id(), "local");
   for (const char* good : {"a", "acme-2", "0_x"}) EXPECT_EQ(Tenant::parse(good)->id(), good);
