@@ -54,6 +54,16 @@ inline constexpr std::uint32_t kReplyTokensDefault = 512;
 inline constexpr std::uint32_t kContextTokensDefault = 8192;
 inline constexpr std::size_t kModelQueueMax = 256;  // requests waiting for a local model
 inline constexpr std::size_t kEndpointWordsMax = 400;  // bytes of an endpoint's error in ours
+inline constexpr int kCallAttemptsMax = 3;  // requests of one call to an endpoint
+inline constexpr double kRetriesPerCall = 0.1;  // what calls earn for retries …
+inline constexpr double kRetriesSavedMax = 10;  // … and an endpoint saves up
+inline constexpr milliseconds kRetryEarnTime = seconds(10);  // one more, where calls are rare
+inline constexpr milliseconds kRetryWaitFirst{500};  // doubled each time, with jitter
+inline constexpr milliseconds kRetryAfterMax = seconds(60);  // told to wait longer: an Error
+inline constexpr int kBreakerFailures = 5;  // one after another: the breaker opens
+inline constexpr milliseconds kBreakerOpen = seconds(1);  // then one call probes
+inline constexpr std::size_t kEndpointCallsMax = 1024;  // at once; fewer as it refuses
+inline constexpr std::size_t kEndpointQueueMax = 4096;  // more are refused
 inline constexpr std::size_t kPrefixFilesMax = 8;  // saved prompt prefixes; 28 kB a token
 
 // HTTP

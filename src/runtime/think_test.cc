@@ -37,7 +37,7 @@ Result<Answer> look(bool images, std::vector<MediaBytes>& seen, const std::strin
   return engine.run({.profile = {.name = "eye"}, .model = "test"}, std::move(input));
 }
 
-TEST(MediaTest, AModelThatSeesImagesGetsTheirBytesOnce) {
+TEST(ThinkTest, AModelThatSeesImagesGetsTheirBytesOnce) {
   std::vector<MediaBytes> seen;
   Result<Answer> answer = look(true, seen);
   ASSERT_TRUE(answer) << answer.error().message;
@@ -46,7 +46,7 @@ TEST(MediaTest, AModelThatSeesImagesGetsTheirBytesOnce) {
   EXPECT_EQ(seen[0].bytes, "\x89PNG…");
 }
 
-TEST(MediaTest, AModelThatSeesNoneIsNotAsked) {
+TEST(ThinkTest, AModelThatSeesNoneIsNotAsked) {
   std::vector<MediaBytes> seen;
   Result<Answer> answer = look(false, seen);
   ASSERT_FALSE(answer);
@@ -54,7 +54,7 @@ TEST(MediaTest, AModelThatSeesNoneIsNotAsked) {
   EXPECT_TRUE(seen.empty());
 }
 
-TEST(MediaTest, AnImageThatIsNotKeptIsAnError) {
+TEST(ThinkTest, AnImageThatIsNotKeptIsAnError) {
   std::vector<MediaBytes> seen;
   Result<Answer> answer = look(true, seen, std::string(64, 'a'));
   ASSERT_FALSE(answer);
