@@ -356,4 +356,42 @@ bool is_json(const HttpResponse& head) {
   return type == "application/json" || type.ends_with("+json");
 }
 
+Error not_an_endpoint(const HttpResponse& head, std::string_view expected) {
+  const std::string type = content_type(head);
+  return {.kind = ErrorKind::unavailable,
+          .message = "expected " + std::string(expected) +
+                     " to answer with text/event-stream or application/json, got " +
+                     (type.empty() ? "no content type" : printable(type, limits::kNameBytesMax)) +
+                     ": something else stands at this URL, check it"};
+}
+
+std::string host_of(std::string_view url) {
+  if (const std::size_t scheme = url.find("://"); scheme != url.npos) url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find_first_of("/?#"));
+  if (const std::size_t user = url.rfind('@'); user != url.npos) url.remove_prefix(user + 1);
+  const std::size_t end = url.starts_with('[') ? url.find(']') + 1 : url.find(':');
+  return to_lower(url.substr(0, end));
+}
+
+void add_bearer(HttpRequest& request, std::string_view key) {
+  if (!key.empty()) request.headers.add("authorization", "Bearer " + std::string(key));
+}
+
+bool openai_reasons(std::string_view model) {
+  if (const std::size_t slash = model.rfind('/'); slash != model.npos) {
+    model.remove_prefix(slash + 1);
+  }
+  if (model.starts_with("gpt-5")) return !model.contains("-chat");  // gpt-5-chat-latest does not
+  return model.size() >= 2 && model[0] == 'o' && model[1] >= '1' && model[1] <= '9' &&
+         (model.size() == 2 || model[2] == '-');
+}
+
+Json parameters_of(const ToolSpec& tool) {
+  Json out = tool.parameters.is_object() ? tool.parameters : Json::object({{"type", "object"}});
+  if (!out.find("properties") && out.text("type") == "object") {
+    out["properties"] = Json::object({});
+  }
+  return out;
+}
+
 }  // namespace ragent::wire

@@ -50,6 +50,7 @@ class CallsInPieces {
   Result<void> add(std::int64_t index, std::string_view id, std::string_view tool,
                    std::string_view arguments);
   bool empty() const { return calls_.empty(); }
+  std::size_t size() const { return calls_.size(); }
   // With parsed arguments; an id that is missing or came twice is left empty (the runtime gives
   // one). Error{unavailable}: a call without a tool's name, or arguments that are no JSON object.
   Result<std::vector<ToolCall>> take();
@@ -66,5 +67,17 @@ class CallsInPieces {
 
 bool is_event_stream(const HttpResponse& head);
 bool is_json(const HttpResponse& head);
+// The Error of a response of status 2xx that is neither.
+Error not_an_endpoint(const HttpResponse& head, std::string_view expected);
+
+// "api.openai.com", in small letters, of "https://api.openai.com:443/v1".
+std::string host_of(std::string_view url);
+// authorization: Bearer KEY, unless there is none.
+void add_bearer(HttpRequest& request, std::string_view key);
+// Whether the name is one of OpenAI's reasoning models (o3-mini, gpt-5, openai/gpt-5.1): these take
+// no temperature and no max_tokens.
+bool openai_reasons(std::string_view model);
+// The schema of a tool's arguments as endpoints accept it: an object that has `properties`.
+Json parameters_of(const ToolSpec& tool);
 
 }  // namespace ragent::wire
