@@ -8,7 +8,7 @@ help:  ## this list
 
 demo:  ## set up, build, and watch an agent book a trip (first time: about 20 minutes)
 	@scripts/setup --models default
-	@scripts/build release
+	@scripts/build release ragent demo_fleet
 	@scripts/demo
 
 test:  ## set up, build, run every test not marked long
@@ -18,13 +18,14 @@ test:  ## set up, build, run every test not marked long
 
 test-long:  ## the tests marked long: real models, thousands of kills, ThreadSanitizer
 	@scripts/setup --models tiny,small,default
-	@scripts/build dev
+	@scripts/build release
 	@scripts/build tsan
-	@scripts/run_tests --long build/dev build/tsan
+	@scripts/run_tests --long build/release
+	@scripts/run_tests build/tsan
 
 build:  ## the ragent command, optimised, in build/release/bin
 	@scripts/setup --models $(MODELS)
-	@scripts/build release
+	@scripts/build release ragent
 
 bench:  ## benchmarks, optimised, results in bench/out
 	@scripts/setup --models $(MODELS)
