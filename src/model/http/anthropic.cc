@@ -1,6 +1,7 @@
 #include <model/http/anthropic.h>
 
 #include <base/text.h>
+#include <model/http/placed.h>
 #include <model/http/wire.h>
 
 #include <algorithm>
@@ -81,41 +82,24 @@ bool mark_last(std::vector<Block>& blocks, bool stable = false) {
   return false;
 }
 
-// The text, the calls and the thinking of a reply in the order they came.
 std::vector<Block> assistant_blocks(const Message& message) {
-  std::string text;
-  std::vector<Block> calls;
-  std::vector<ThinkingBlock> thoughts;
-  for (const Part& part : message.parts) {
-    if (const auto* said = std::get_if<Text>(&part)) text += said->text;
-    if (const auto* call = std::get_if<ToolCall>(&part)) {
-      const bool object = call->arguments.is_object();
-      calls.push_back(
-          {.json = Json::object({{"type", "tool_use"},
-                                 {"id", wire::call_id(call->id)},
-                                 {"name", call->tool},
-                                 {"input", object ? call->arguments : Json::object({})}})});
-    }
-    const auto* reasoning = std::get_if<Reasoning>(&part);
-    if (!reasoning) continue;
-    if (auto thinking = thinking_of(reasoning->state)) thoughts.push_back(std::move(*thinking));
-  }
   std::vector<Block> out;
-  std::size_t said = 0, called = 0;
-  auto until = [&](std::size_t text_end, std::size_t calls_end) {
-    text_end = std::clamp(text_end, said, text.size());
-    const std::string piece = text.substr(said, text_end - said);
-    if (!trim(piece).empty()) out.push_back({.json = text_block(piece)});
-    said = text_end;
-    for (; called < std::min(calls_end, calls.size()); ++called) {
-      out.push_back(std::move(calls[called]));
-    }
-  };
-  for (ThinkingBlock& thought : thoughts) {
-    until(thought.text, thought.calls);
-    out.push_back({.json = std::move(thought.block), .thinking = true});
-  }
-  until(text.size(), calls.size());
+  read_in_order(
+      message, kAnthropicState,
+      {.text =
+           [&](std::string_view text) {
+             // It refuses text of nothing but white space.
+             if (!trim(text).empty()) out.push_back({.json = text_block(text)});
+           },
+       .call =
+           [&](const ToolCall& call) {
+             Json input = call.arguments.is_object() ? call.arguments : Json::object({});
+             out.push_back({.json = Json::object({{"type", "tool_use"},
+                                                  {"id", wire::call_id(call.id)},
+                                                  {"name", call.tool},
+                                                  {"input", std::move(input)}})});
+           },
+       .item = [&](Json item) { out.push_back({.json = std::move(item), .thinking = true}); }});
   return out;
 }
 
@@ -233,22 +217,26 @@ Json Conversation::messages() {
   return out;
 }
 
-Json tool_json(std::string_view name, std::string_view description, const Json& parameters) {
-  Json none = Json::object({{"type", "object"}, {"properties", Json::object({})}});
-  Json out = Json::object({{"name", std::string(name)}});
-  if (!description.empty()) out["description"] = std::string(description);
-  out["input_schema"] = parameters.is_object() && parameters.size() > 0 ? parameters : none;
+Json tool_json(const ToolSpec& tool) {
+  Json out = Json::object({{"name", tool.name}});
+  if (!tool.description.empty()) out["description"] = tool.description;
+  out["input_schema"] = wire::parameters_of(tool);
   return out;
+}
+
+Json answer_json(std::string_view name, Json schema) {
+  return tool_json({.name = std::string(name),
+                    .description = "Give the answer to the user with this tool.",
+                    .parameters = std::move(schema)});
 }
 
 // A tool's input is an object: what is none becomes the member `value` of one. The definitions
 // stay at the top, where its references look for them.
 Json answer_tool(const Json& schema) {
   static constexpr std::array<std::string_view, 3> kNotAtTheTop = {"anyOf", "oneOf", "allOf"};
-  constexpr std::string_view kDescription = "Give the answer to the user with this tool.";
   const bool plain = schema.text("type") == "object" &&
                      std::ranges::none_of(kNotAtTheTop, [&](auto key) { return schema.find(key); });
-  if (plain) return tool_json(kAnswerTool, kDescription, schema);
+  if (plain) return answer_json(kAnswerTool, schema);
   Json value = schema;
   Json outer = Json::object({{"type", "object"}});
   for (std::string_view key : {"$defs", "definitions"}) {
@@ -259,7 +247,7 @@ Json answer_tool(const Json& schema) {
   }
   outer["properties"] = Json::object({{"value", std::move(value)}});
   outer["required"] = Json::array({"value"});
-  return tool_json(kValueTool, kDescription, outer);
+  return answer_json(kValueTool, std::move(outer));
 }
 
 // As structured outputs want a schema: every object closed, and without the bounds that they
@@ -304,16 +292,16 @@ Choice choose(const WireCall& call, const std::set<std::string>& called) {
   const ThinkOptions& options = call.request.options;
   Choice out;
   for (const Offer& offer : offers) {
-    out.tools.push_back(tool_json(offer.tool.name, offer.tool.description, offer.tool.parameters));
+    out.tools.push_back(tool_json(offer.tool));
   }
   const Calls calls = offers.empty() ? Calls::none : options.calls;
   // A conversation with calls is refused without the tools that were called.
   if (offers.empty() && !called.empty()) {
     for (const ToolSpec& tool : call.request.transcript.tools()) {
-      out.tools.push_back(tool_json(tool.name, tool.description, tool.parameters));
+      out.tools.push_back(tool_json(tool));
     }
     if (out.tools.size() == 0) {
-      for (const std::string& name : called) out.tools.push_back(tool_json(name, {}, {}));
+      for (const std::string& name : called) out.tools.push_back(tool_json({.name = name}));
     }
   }
   const bool forced = can_be_forced(call.model);
@@ -341,7 +329,7 @@ Headers credentials(std::string_view key) {
   return out;
 }
 
-class Anthropic : public Dialect {
+class Anthropic final : public Dialect {
  public:
   std::string_view name() const override { return "anthropic"; }
 
@@ -377,12 +365,7 @@ class Anthropic : public Dialect {
   Result<std::unique_ptr<ReplyReader>> reader(const HttpResponse& head) const override {
     if (wire::is_event_stream(head)) return anthropic_reader(true);
     if (wire::is_json(head)) return anthropic_reader(false);
-    const std::string* type = head.headers.find("content-type");
-    return fail(ErrorKind::unavailable,
-                "expected an event stream or JSON of the Messages API, got " +
-                    (type ? printable(*type, limits::kNameBytesMax)
-                          : std::string("a response without a content type")) +
-                    "; check the base URL, which ends in /v1 for Anthropic");
+    return fail(wire::not_an_endpoint(head, "an endpoint of the Messages API (messages)"));
   }
 
   HttpRequest list_models(std::string_view base_url, std::string_view key) const override {

@@ -13,16 +13,8 @@ namespace ragent {
 inline constexpr std::string_view kAnswerTool = "final-answer";  // the input is the answer
 inline constexpr std::string_view kValueTool = "final-answer-value";  // its member `value` is
 
-// A thinking block of a reply is returned exactly as it came and where it came. Its state:
-// "anthropic:" BLOCK, or "anthropic@" TEXT "," CALLS ":" BLOCK when so many bytes of the reply's
-// text and so many of its calls stood before it.
-struct ThinkingBlock {
-  std::size_t text = 0;
-  std::size_t calls = 0;
-  Json block = {};
-};
-std::string state_of(const ThinkingBlock& thinking);
-std::optional<ThinkingBlock> thinking_of(std::string_view state);  // nothing: not of this dialect
+// A thinking block is returned exactly as it came and where it came: Placed of this dialect.
+inline constexpr std::string_view kAnthropicState = "anthropic";
 
 std::unique_ptr<ReplyReader> anthropic_reader(bool stream);
 

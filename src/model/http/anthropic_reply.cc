@@ -1,16 +1,15 @@
 #include <model/http/anthropic.h>
 
+#include <model/http/placed.h>
 #include <model/http/wire.h>
 #include <net/sse.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace ragent {
 namespace {
 
-constexpr std::string_view kState = "anthropic";
 constexpr std::string_view kEndpoint = "the endpoint";
 constexpr std::int64_t kTokensMax = std::int64_t{1} << 40;  // more is no count of tokens
 
@@ -171,10 +170,11 @@ void Blocks::end_thinking(Open& thinking) {
     thinking.block["thinking"] = thinking.text;
     if (!thinking.signature.empty()) thinking.block["signature"] = thinking.signature;
   }
-  reply_.reasoning.push_back({.text = std::move(thinking.text),
-                              .state = state_of({.text = reply_.text.size(),
-                                                 .calls = calls_begun_,
-                                                 .block = std::move(thinking.block)})});
+  reply_.reasoning.push_back(
+      {.text = std::move(thinking.text),
+       .state = state_of(kAnthropicState, {.text = reply_.text.size(),
+                                           .calls = calls_begun_,
+                                           .item = std::move(thinking.block)})});
 }
 
 // A reply that was cut is handed on when it is text; half a plan of calls is not.
@@ -251,20 +251,27 @@ bool is_known(std::string_view event) {
   return std::ranges::find(kKnown, event) != kKnown.end();
 }
 
-class StreamReader : public ReplyReader {
+class StreamReader final : public ReplyReader {
  public:
   Result<void> feed(std::string_view bytes, const DeltaSink& deltas) override {
+    if (error_) return fail(*error_);
     if (ended_) return {};  // nothing after the end counts
+    bytes_ += bytes.size();
     Result<void> fed = events_.feed(bytes, [&](const SseEvent& event) -> Result<void> {
-      return ended_ ? Result<void>() : read(event, deltas);
+      Result<void> taken = ended_ ? Result<void>() : read(event, deltas);
+      if (!taken) error_ = taken.error();
+      return taken;
     });
-    if (!fed && fed.error().kind == ErrorKind::invalid && !failed_) {
-      return broken(fed.error().message);
+    if (!fed && !error_) error_ = broken(fed.error().message).error();
+    if (bytes_ > limits::kResponseBytesMax && !ended_ && !error_) {
+      error_ = broken("more than " + std::to_string(limits::kResponseBytesMax) + " bytes").error();
     }
-    return fed;
+    if (error_) return fail(*error_);
+    return {};
   }
 
   Result<Reply> finish() override {
+    if (error_) return fail(*error_);
     if (!ended_) {
       return fail(ErrorKind::unavailable,
                   "the reply ended before its message_stop: the connection broke or the endpoint "
@@ -281,10 +288,7 @@ class StreamReader : public ReplyReader {
     Result<Json> json = parse_json(event.data);
     if (!json) return broken("an event is no JSON (" + json.error().message + ")");
     const std::string type = json->text("type", event.event);
-    if (type == "error") {
-      failed_ = true;
-      return fail(wire::error_of(member(*json, "error"), kEndpoint));
-    }
+    if (type == "error") return fail(wire::error_of(member(*json, "error"), kEndpoint));
     if (type == "message_start") return start(member(*json, "message"));
     if (!is_known(type)) return {};
     if (!started_) return broken("a " + type + " before the message_start");
@@ -322,20 +326,21 @@ class StreamReader : public ReplyReader {
   std::string stop_reason_ = {};
   bool started_ = false;
   bool ended_ = false;
-  bool failed_ = false;  // by an error event, whose kind stays
+  std::size_t bytes_ = 0;
+  std::optional<Error> error_ = {};  // what broke it; nothing counts after it
 };
 
-class PlainReader : public ReplyReader {
+class BodyReader final : public ReplyReader {
  public:
   Result<void> feed(std::string_view bytes, const DeltaSink&) override {
-    if (body_.size() + bytes.size() > limits::kJsonBytesMax) {
-      return broken("a body of more than " + std::to_string(limits::kJsonBytesMax) + " bytes");
-    }
+    too_large_ = too_large_ || bytes.size() > limits::kJsonBytesMax - body_.size();
+    if (too_large_) return large();
     body_ += bytes;
     return {};
   }
 
   Result<Reply> finish() override {
+    if (too_large_) return large();
     Result<Json> json = parse_json(body_);
     if (!json) return broken("the body is no JSON (" + json.error().message + ")");
     if (json->text("type") == "error") {
@@ -359,41 +364,19 @@ class PlainReader : public ReplyReader {
   }
 
  private:
+  static std::unexpected<Error> large() {
+    return broken("a body of more than " + std::to_string(limits::kJsonBytesMax) + " bytes");
+  }
+
   std::string body_ = {};
+  bool too_large_ = false;
 };
 
 }  // namespace
 
-std::string state_of(const ThinkingBlock& thinking) {
-  std::string out(kState);
-  if (thinking.text > 0 || thinking.calls > 0) {
-    out += "@" + std::to_string(thinking.text) + "," + std::to_string(thinking.calls);
-  }
-  return out + ":" + thinking.block.dump();
-}
-
-std::optional<ThinkingBlock> thinking_of(std::string_view state) {
-  if (!state.starts_with(kState)) return std::nullopt;
-  state.remove_prefix(kState.size());
-  ThinkingBlock out;
-  if (state.starts_with('@')) {
-    const char* end = state.data() + state.size();
-    const auto [comma, bad] = std::from_chars(state.data() + 1, end, out.text);
-    if (bad != std::errc() || comma == end || *comma != ',') return std::nullopt;
-    const auto [colon, worse] = std::from_chars(comma + 1, end, out.calls);
-    if (worse != std::errc()) return std::nullopt;
-    state.remove_prefix(static_cast<std::size_t>(colon - state.data()));
-  }
-  if (!state.starts_with(':')) return std::nullopt;
-  Result<Json> block = parse_json(state.substr(1));
-  if (!block || !block->is_object()) return std::nullopt;
-  out.block = std::move(*block);
-  return out;
-}
-
 std::unique_ptr<ReplyReader> anthropic_reader(bool stream) {
   if (stream) return std::make_unique<StreamReader>();
-  return std::make_unique<PlainReader>();
+  return std::make_unique<BodyReader>();
 }
 
 }  // namespace ragent

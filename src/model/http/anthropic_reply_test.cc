@@ -291,17 +291,16 @@ TEST(AnthropicReply, AnotherTypeOfContentIsNoSuchEndpoint) {
   EXPECT_FALSE(anthropic().reader({}));
 }
 
-TEST(AnthropicThinking, StatesOfOthersAreIgnored) {
-  for (std::string_view state :
-       {"", "anthropic", "anthropic:", "anthropic:7", "anthropic@:{}", "anthropic@1:{}",
-        "anthropic@1,:{}", "anthropic@1,2{}", "anthropic@-1,2:{}", "responses:{}"}) {
-    EXPECT_FALSE(thinking_of(state)) << state;
-  }
-  const auto thinking = thinking_of(R"(anthropic@12,3:{"a":1})");
-  ASSERT_TRUE(thinking);
-  EXPECT_EQ(thinking->text, 12U);
-  EXPECT_EQ(thinking->calls, 3U);
-  EXPECT_EQ(state_of(*thinking), R"(anthropic@12,3:{"a":1})");
+TEST(AnthropicReply, NothingCountsAfterAnError) {
+  DeltaSink sink = [](const Delta&) {};
+  auto reader = anthropic_reader(true);
+  EXPECT_FALSE(reader->feed(kStart + "data: no JSON\n\n", sink));
+  EXPECT_FALSE(reader->feed(text(0, "more") + reason(R"("end_turn")") + kStop, sink));
+  EXPECT_FALSE(reader->finish());
+  auto body = anthropic_reader(false);
+  EXPECT_FALSE(body->feed(std::string(limits::kJsonBytesMax + 1, ' '), sink));
+  EXPECT_FALSE(body->feed(kPlain, sink));
+  EXPECT_FALSE(body->finish());
 }
 
 }  // namespace
