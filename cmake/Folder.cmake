@@ -40,9 +40,10 @@ function(ragent_test name sources)
   add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
 endfunction()
 
-# ragent_folder(NAME [SOURCE dir] [DEPS folders…] [PRIVATE libraries…] [TEST_DEPS …] [EXCLUDE sub…])
+# ragent_folder(NAME [SOURCE dir] [DEPS folders…] [PRIVATE libraries…] [TEST_DEPS …] [EXCLUDE sub…]
+#               [INSIDE])   INSIDE: for tests and benches alone, so not installed
 function(ragent_folder name)
-  cmake_parse_arguments(arg "" "SOURCE" "DEPS;PRIVATE;TEST_DEPS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(arg "INSIDE" "SOURCE" "DEPS;PRIVATE;TEST_DEPS;EXCLUDE" ${ARGN})
   if(NOT arg_SOURCE)
     set(arg_SOURCE "src/${name}")
   endif()
@@ -63,8 +64,10 @@ function(ragent_folder name)
     add_library(ragent_${name} INTERFACE)
     target_link_libraries(ragent_${name} INTERFACE ragent_headers ${arg_DEPS})
   endif()
-  set_target_properties(ragent_${name} PROPERTIES EXPORT_NAME ${name})
-  set(RAGENT_INSTALLED ${RAGENT_INSTALLED} ragent_${name} PARENT_SCOPE)
+  if(NOT arg_INSIDE)
+    set_target_properties(ragent_${name} PROPERTIES EXPORT_NAME ${name})
+    set(RAGENT_INSTALLED ${RAGENT_INSTALLED} ragent_${name} PARENT_SCOPE)
+  endif()
   ragent_test(${name} "${tests}" ragent_${name} ${arg_TEST_DEPS} ${arg_PRIVATE})
 endfunction()
 
@@ -117,6 +120,18 @@ function(ragent_programs dir)
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}
       RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/${dir}")
   endforeach()
+endfunction()
+
+# What stands in for a model's server: a library, included as <stub_model/…>, and a program.
+function(ragent_stub_model)
+  ragent_folder(stub_model SOURCE tests/stub_model DEPS ragent_net PRIVATE fmt::fmt EXCLUDE server
+                INSIDE)
+  target_include_directories(ragent_stub_model PUBLIC "${CMAKE_SOURCE_DIR}/tests")
+  add_executable(stub_model_server tests/stub_model/server/main.cc)
+  ragent_own(stub_model_server)
+  target_link_libraries(stub_model_server PRIVATE ragent_stub_model fmt::fmt)
+  set_target_properties(stub_model_server PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
 endfunction()
 
 # Examples see public headers only, as a user's program does.
