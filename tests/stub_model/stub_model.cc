@@ -314,17 +314,16 @@ Task<bool> StubModel::answer_one(Peer& peer) {
   const std::optional<Api> api = api_of(request.path);
   const Api family = api.value_or(Api::chat);
   std::optional<Working> working;
-  std::optional<Wire> made;
-  const Wire* wire = nullptr;
+  Wire wire;
   if (down_ == Down::status) {
-    made = error_wire(family, {.status = 503}, loop_.wall());
+    wire = error_wire(family, {.status = 503}, loop_.wall());
   } else if (request.method == "GET" && request.path == "/v1/models") {
-    made = models_wire(options_.models);
+    wire = models_wire(options_.models);
   } else if (!api || request.method != "POST") {
-    made = error_wire(family, {.status = 404}, loop_.wall());
+    wire = error_wire(family, {.status = 404}, loop_.wall());
   } else if (options_.capacity.at_once > 0 && at_work_ >= options_.capacity.at_once) {
     ++refused_;
-    made = error_wire(family,
+    wire = error_wire(family,
                       {.status = 429,
                        .retry = options_.capacity.retry,
                        .retry_after = options_.capacity.retry_after},
@@ -334,15 +333,14 @@ Task<bool> StubModel::answer_one(Peer& peer) {
     const bool stream = asks_for_stream(request.body);
     const bool fixed = !options_.script && fault_ == options_.faults.size();
     if (fixed && !options_.latency) {
-      wire = &instant(family, stream);
+      wire = instant(family, stream);
     } else {
-      made = wire_for(request, family, stream);
+      wire = wire_for(request, family, stream);
     }
   }
   keep(std::move(request));
   const bool kept = peer.parser.keep_alive();
-  // A copy of the cached one: answer() may replace it meanwhile.
-  const bool well = co_await play(peer, made ? std::move(*made) : *wire, number);
+  const bool well = co_await play(peer, std::move(wire), number);
   co_return well&& kept;
 }
 

@@ -52,7 +52,7 @@ enum class Down : std::uint8_t {
   refused,  // connections, and those there are end, as of a process that died
   reset,  // connections, as soon as they are made
 };
-struct Outage {  // from the stub's beginning
+struct Outage {  // in order of time, from the stub's beginning
   std::chrono::milliseconds from = {};
   std::chrono::milliseconds until = {};
   Down kind = Down::status;

@@ -77,7 +77,7 @@ void spoil_json(std::string& json, const Fault& fault) {
   if (fault.kind == FaultKind::deep_json) {
     extra = std::string(kNesting, '[') + std::string(kNesting, ']');
   }
-  if (fault.kind == FaultKind::huge_line) extra = quoted(std::string(fault.at, 'x'));
+  if (fault.kind == FaultKind::huge_line) extra = '"' + std::string(fault.at, 'x') + '"';
   if (!extra.empty()) json.insert(json.size() - 1, R"(,"extra":)" + extra);
 }
 
@@ -277,7 +277,7 @@ Wire error_wire(Api api, const Fault& fault, WallPoint now) {
       break;
     case ErrorBody::empty: body.clear(); break;
     case ErrorBody::huge:
-      body = fill(R"({"error":{"message":$}})", {quoted(std::string(kHugeErrorBytes, 'x'))});
+      body = fill(R"({"error":{"message":$}})", {'"' + std::string(kHugeErrorBytes, 'x') + '"'});
       break;
     case ErrorBody::half: body.resize(body.size() / 2); break;
   }
