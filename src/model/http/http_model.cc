@@ -1,0 +1,241 @@
+#include <model/http/http_model.h>
+
+#include <base/random.h>
+#include <base/text.h>
+#include <model/http/account.h>
+#include <model/http/catalog.h>
+#include <model/http/endpoint.h>
+#include <model/http/wire.h>
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+namespace ragent {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kErrorBytesMax = 64u << 10;  // of a response that is no reply
+constexpr milliseconds kListTime{5000};            // for the endpoint's list of models
+constexpr std::int64_t kBytesPerToken = 4;
+
+std::string host_of(std::string_view url) {
+  std::size_t scheme = url.find("://");
+  std::string_view rest = scheme == url.npos ? url : url.substr(scheme + 3);
+  return printable(rest.substr(0, rest.find('/')), 200);
+}
+
+bool may_work_again(const Error& error) {
+  return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
+}
+
+Endpoint::Ending ending_of(int status, const Error* error, Rates rates) {
+  using Kind = Endpoint::Ending::Kind;
+  Endpoint::Ending out{.rates = std::move(rates)};
+  if (!error || !may_work_again(*error)) return out;
+  out.error = *error;
+  out.kind = status == 429                    ? Kind::refused
+             : status == 503 || status == 529 ? Kind::overloaded
+                                              : Kind::failed;
+  return out;
+}
+
+// What the models of one loop share.
+struct Wiring {
+  Loop& loop;
+  std::shared_ptr<HttpClient> client;  // shared by the models of the loop
+  std::unique_ptr<Random> random;
+  bool stream = true;
+};
+
+class HttpModel : public Model {
+ public:
+  HttpModel(std::string name, Account account, std::shared_ptr<Endpoint> endpoint, Wiring wiring)
+      : account_(std::move(account)), endpoint_(std::move(endpoint)), wiring_(std::move(wiring)) {
+    info_ = info_of(account_.model);
+    info_.name = std::move(name);
+  }
+
+  const ModelInfo& info() const override { return info_; }
+  Task<Reply> reply(ModelRequest request, DeltaSink& deltas) override;
+
+ private:
+  struct Call {
+    HttpRequest http = {};
+    std::int64_t tokens = 0;  // about how many it will use
+    std::optional<TimePoint> deadline = {};
+    bool streamed = false;  // something was shown …
+    bool text_streamed = false;  // … of the text too
+  };
+  // The response to one request.
+  struct Reading {
+    std::unique_ptr<ReplyReader> reader = {};
+    HttpResponse refusal = {};  // its status is 0 while none came
+  };
+
+  Task<Reply> attempt(Call& call, DeltaSink& sink);
+  Result<Reply> read(Result<HttpResponse> response, Reading& reading) const;
+  std::optional<milliseconds> wait_before(int attempt, const Error& error, const Call& call);
+  Task<Error> explained(Error error, milliseconds time_max, int attempts);
+
+  Account account_;
+  std::shared_ptr<Endpoint> endpoint_;  // shared with this model on other shards
+  Wiring wiring_;
+  ModelInfo info_ = {};
+};
+
+Task<Reply> HttpModel::reply(ModelRequest request, DeltaSink& deltas) {
+  Loop& loop = wiring_.loop;
+  Call call;
+  if (request.time_max.count() > 0) call.deadline = loop.now() + request.time_max;
+  call.http = co_await account_.dialect->request({.base_url = account_.base_url,
+                                                  .key = account_.key,
+                                                  .model = account_.model,
+                                                  .request = request,
+                                                  .stream = wiring_.stream});
+  call.tokens = static_cast<std::int64_t>(call.http.body.size()) / kBytesPerToken;
+  DeltaSink sink = [&](const Delta& delta) {
+    call.streamed = true;
+    call.text_streamed |= delta.kind == Delta::Kind::text;
+    if (deltas) deltas(delta);
+  };
+  for (int number = 1;; ++number) {
+    Result<Reply> reply = co_await attempt(call, sink).result();
+    if (reply) {
+      if (!call.text_streamed && !reply->text.empty()) sink({.text = reply->text});
+      co_return std::move(*reply);
+    }
+    std::optional<milliseconds> wait = wait_before(number, reply.error(), call);
+    if (!wait) {
+      co_return co_await explained(std::move(reply.error()), request.time_max, number);
+    }
+    co_await loop.sleep(*wait);
+    if (std::exchange(call.streamed, false) && deltas) deltas({.kind = Delta::Kind::restart});
+    call.text_streamed = false;
+  }
+}
+
+Task<Reply> HttpModel::attempt(Call& call, DeltaSink& sink) {
+  Loop& loop = wiring_.loop;
+  Endpoint::Permit permit = co_await endpoint_->enter(loop, call.tokens, call.deadline);
+  Reading reading;
+  HttpCall sent{.request = call.http};
+  if (call.deadline) {
+    sent.time_max =
+        std::max(milliseconds(1), duration_cast<milliseconds>(*call.deadline - loop.now()));
+  }
+  sent.on_body = [&](const HttpResponse& head, std::string_view bytes) -> Result<void> {
+    if (head.status >= 300) {
+      std::size_t room = kErrorBytesMax - reading.refusal.body.size();
+      reading.refusal.body += bytes.substr(0, room);
+      return {};
+    }
+    if (!reading.reader) {
+      auto reader = account_.dialect->reader(head);
+      if (!reader) return fail(std::move(reader.error()));
+      reading.reader = std::move(*reader);
+    }
+    return reading.reader->feed(bytes, sink);
+  };
+  Result<HttpResponse> response = co_await wiring_.client->send(std::move(sent)).result();
+  int status = response ? response->status : 0;
+  Rates rates = response ? rates_of(response->headers, loop.wall()) : Rates();
+  Result<Reply> reply = read(std::move(response), reading);
+  permit.ended(loop.now(), ending_of(status, reply ? nullptr : &reply.error(), std::move(rates)));
+  co_return reply;
+}
+
+Result<Reply> HttpModel::read(Result<HttpResponse> response, Reading& reading) const {
+  if (!response) return fail(std::move(response.error()));
+  if (response->status >= 300) {
+    response->body = std::move(reading.refusal.body);
+    return fail(wire::error_of(*response, endpoint_->name(), wiring_.loop.wall()));
+  }
+  if (!reading.reader) {  // not a byte came
+    auto reader = account_.dialect->reader(*response);
+    if (!reader) return fail(std::move(reader.error()));
+    reading.reader = std::move(*reader);
+  }
+  return reading.reader->finish();
+}
+
+// How long to wait before another try, when there may be one: exponential, with full jitter
+// (Brooker 2015, "Exponential Backoff And Jitter"), and never less than the endpoint asked for.
+std::optional<milliseconds> HttpModel::wait_before(int attempt, const Error& error,
+                                                   const Call& call) {
+  TimePoint now = wiring_.loop.now();
+  if (attempt >= limits::kCallAttemptsMax || !may_work_again(error)) return {};
+  std::int64_t longest = limits::kRetryWaitFirst.count() << (attempt - 1);
+  milliseconds wait(1 + wiring_.random->below(static_cast<std::uint64_t>(longest)));
+  wait += error.retry_after.value_or(milliseconds(0));
+  if (error.retry_after.value_or(milliseconds(0)) > limits::kRetryAfterMax) return {};
+  if (call.deadline && now + wait >= *call.deadline) return {};
+  if (!endpoint_->may_retry(now)) return {};
+  return wait;
+}
+
+Task<Error> HttpModel::explained(Error error, milliseconds time_max, int attempts) {
+  if (error.kind == ErrorKind::not_found) {
+    HttpCall list{.request = account_.dialect->list_models(account_.base_url, account_.key),
+                  .time_max = kListTime};
+    if (time_max.count() > 0) list.time_max = std::min(kListTime, time_max);
+    Result<HttpResponse> listed = co_await wiring_.client->send(std::move(list)).result();
+    if (listed && listed->status == 200) error.message += near_miss(account_.model, listed->body);
+  }
+  if (error.kind == ErrorKind::rejected && !account_.key_name.empty()) {
+    error.message += account_.key.empty() ? "; set " + account_.key_name
+                                          : "; the key is that of " + account_.key_name;
+  }
+  if (attempts > 1) error.message += fmt::format(" (tried {} times)", attempts);
+  co_return within(info_.name, std::move(error));
+}
+
+// What the models of an engine share, whatever the shard: any thread.
+class Endpoints {
+ public:
+  explicit Endpoints(HttpModelsOptions options) : options_(std::move(options)) {
+    if (!options_.environment) {
+      options_.environment = [](const char* name) -> const char* { return std::getenv(name); };
+    }
+    if (!options_.client) options_.client = [](Loop& loop) { return make_http_client(loop); };
+    if (!options_.random) options_.random = make_system_random;
+  }
+
+  Result<std::unique_ptr<Model>> open(const std::string& name, Loop& loop) {
+    Result<std::optional<Account>> account = account_of(name, options_.environment);
+    if (!account) return fail(std::move(account.error()));
+    if (!*account) return nullptr;
+    const std::lock_guard lock(mutex_);
+    std::weak_ptr<HttpClient>& known = clients_[&loop];
+    std::shared_ptr<HttpClient> client = known.lock();
+    if (!client) known = client = options_.client(loop);
+    std::shared_ptr<Endpoint>& endpoint =
+        endpoints_[(*account)->base_url + '\n' + (*account)->key + '\n' + (*account)->model];
+    if (!endpoint) endpoint = std::make_shared<Endpoint>(host_of((*account)->base_url));
+    return std::make_unique<HttpModel>(name, std::move(**account), endpoint,
+                                       Wiring{.loop = loop,
+                                              .client = std::move(client),
+                                              .random = options_.random(),
+                                              .stream = options_.stream});
+  }
+
+ private:
+  HttpModelsOptions options_;
+  std::mutex mutex_;  // guards what follows
+  std::map<Loop*, std::weak_ptr<HttpClient>> clients_;  // owned by the models of the loop
+  std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;  // shared with their models
+};
+
+}  // namespace
+
+ModelSource http_models(HttpModelsOptions options) {
+  // Shared by the copies of the function.
+  return [endpoints = std::make_shared<Endpoints>(std::move(options))](
+             const std::string& name, Loop& loop) { return endpoints->open(name, loop); };
+}
+
+}  // namespace ragent
