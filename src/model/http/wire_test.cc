@@ -7,7 +7,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
-using testing::Not;
 
 Error error_of_body(int status, std::string body) {
   return error_of(HttpResponse{.status = status, .body = std::move(body)}, "api.example.org");
