@@ -268,7 +268,7 @@ TEST_F(StubModelTest, EveryFaultIsAFault) {
         const auto ended = block_on(*loop, client->send(std::move(call)));
         if (one.hangs) EXPECT_FALSE(ended);
         const bool replies = (stream ? one.streamed : one.plain) == Outcome::reply;
-        if (replies) EXPECT_TRUE(ended) << ended.error().message;
+        if (replies) EXPECT_EQ(ended ? ended->body : ended.error().message, body_of(asked, reply));
       }
     }
   }
@@ -337,6 +337,30 @@ TEST_F(StubModelTest, IsDownAndUpAgainOnTheSamePort) {
   EXPECT_EQ(ask(stub)->status, 503);
   stub.up();
   EXPECT_EQ(ask(stub)->status, 200);
+}
+
+TEST_F(StubModelTest, CallsAtWorkEndWithAServerThatDies) {
+  StubModel stub(*loop, {.faults = {{.kind = FaultKind::stalled, .at = 10}}});
+  for (const Down kind : {Down::refused, Down::reset}) {
+    std::map<int, int> statuses;
+    int failed = 0;
+    Scope scope(*loop, [&](const Error&) { ++failed; });
+    scope.spawn(ask_in(*client, call(stub, Api::messages, kStream), statuses));
+    ASSERT_TRUE(loop->run([&] { return stub.at_work() == 1; }, loop->now() + 30s));
+    stub.down(kind);
+    ASSERT_TRUE(block_on(*loop, scope.join()));
+    EXPECT_EQ(failed, 1);
+    EXPECT_EQ(stub.at_work(), 0u);
+    stub.up();
+  }
+}
+
+TEST_F(StubModelTest, AskedWithTlsItIsNoServer) {
+  StubModel stub(*loop);
+  HttpCall asked = call(stub, Api::chat, kStream);
+  asked.request.url = "https" + asked.request.url.substr(4);
+  EXPECT_EQ(block_on(*loop, client->send(std::move(asked))).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(stub.count(), 0u);
 }
 
 TEST_F(StubModelTest, AnOutageHasItsTimes) {
