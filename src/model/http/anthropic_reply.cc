@@ -262,7 +262,7 @@ class StreamReader final : public ReplyReader {
       if (!taken) error_ = taken.error();
       return taken;
     });
-    if (!fed && !error_) error_ = broken(fed.error().message).error();
+    if (!fed && !error_ && !ended_) error_ = broken(fed.error().message).error();
     if (bytes_ > limits::kResponseBytesMax && !ended_ && !error_) {
       error_ = broken("more than " + std::to_string(limits::kResponseBytesMax) + " bytes").error();
     }

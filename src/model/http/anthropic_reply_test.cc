@@ -130,7 +130,8 @@ TEST(AnthropicReply, CutAtAnyByteIsAnError) {
 }
 
 TEST(AnthropicReply, NothingAfterTheEndCounts) {
-  const Heard heard = hear(full() + "data: [DONE]\n\n" + kStart + "garbage");
+  const Heard heard =
+      hear(full() + "data: [DONE]\n\n" + kStart + std::string(limits::kSseEventBytesMax + 1, 'x'));
   ASSERT_TRUE(heard.reply) << heard.reply.error().message;
   EXPECT_EQ(*heard.reply, expected_full());
 }

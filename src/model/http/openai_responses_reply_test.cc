@@ -125,7 +125,8 @@ TEST(ResponsesReply, CutAtAnyByteIsAnError) {
 
 TEST(ResponsesReply, NothingAfterTheEndCounts) {
   const Heard heard = hear(full() + "data: [DONE]\n\n" + last("completed", kMessage) +
-                           event("error", R"(,"message":"late")") + "garbage");
+                           event("error", R"(,"message":"late")") +
+                           std::string(limits::kSseEventBytesMax + 1, 'x'));
   ASSERT_TRUE(heard.reply) << heard.reply.error().message;
   EXPECT_EQ(*heard.reply, expected_full());
 }
