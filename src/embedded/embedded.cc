@@ -1,10 +1,25 @@
 #include <base/home.h>
+#include <model/fallback.h>
+#include <model/http/http_model.h>
 #include <model/llama/llama_model.h>
+#include <model/recorded.h>
 #include <ragent/engine.h>
 
 #include <cstdlib>
 
 namespace ragent {
+namespace {
+
+ModelSource local_models(std::string cache_dir) {
+  return [cache_dir = std::move(cache_dir)](const std::string& name,
+                                            Loop& loop) -> Result<std::unique_ptr<Model>> {
+    std::string known = local_model_name(name);
+    if (known.empty()) return nullptr;
+    return open_llama_model(loop, {.model = known, .cache_dir = cache_dir});
+  };
+}
+
+}  // namespace
 
 EngineOptions embedded(EngineOptions options) {
   options.home = home_folder(options.home);
@@ -13,13 +28,14 @@ EngineOptions embedded(EngineOptions options) {
   }
   options.planners.push_back(direct());
   options.planners.push_back(react());
-  std::string cache = options.home + "/cache";
-  options.models.push_back(
-      [cache](const std::string& name, Loop& loop) -> Result<std::unique_ptr<Model>> {
-        std::string known = local_model_name(name);
-        if (known.empty()) return nullptr;
-        return open_llama_model(loop, {.model = known, .cache_dir = cache});
-      });
+  std::vector<ModelSource> sources = std::move(options.models);
+  sources.push_back(recorded());
+  sources.push_back(http_models());
+  sources.push_back(local_models(options.home + "/cache"));
+  options.models = {with_fallbacks(std::move(sources))};
+  if (const char* file = std::getenv("RAGENT_RECORD"); file && *file) {
+    options.models = {recording(file, std::move(options.models.front()))};
+  }
   return options;
 }
 

@@ -1,49 +1,13 @@
 #include <model/scripted.h>
 
 #include <base/simulated_loop.h>
-#include <model/conformance.h>
+#include <base/scope.h>
+#include <gmock/gmock.h>
 
 namespace ragent {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr std::string_view kConforming = R"(
-{"user": "text"}
-{"answer": "It is five, I should say."}
-{"user": "call"}
-{"tool": "add", "args": {"a": 2, "b": 3}}
-{"user": "schema"}
-{"answer": {"sum": 5, "kind": "odd"}}
-{"user": "slow"}
-{"answer": "At last.", "latency_ms": 60000}
-)";
-
-INSTANTIATE_TEST_SUITE_P(
-    Scripted, ModelConformance,
-    testing::Values(ModelUnderTest{.name = "file",
-                                   .make =
-                                       [](Loop& loop) {
-                                         return make_scripted_model(loop,
-                                                                    *parse_script(kConforming));
-                                       }},
-                    ModelUnderTest{.name = "function",
-                                   .make =
-                                       [](Loop& loop) {
-                                         return make_scripted_model(
-                                             loop,
-                                             [](const ModelRequest& asked) -> Reply {
-                                               std::string word = asked.transcript.last().text();
-                                               if (word == "schema")
-                                                 return {.text = R"({"sum": 5, "kind": "odd"})"};
-                                               if (word != "call") return {.text = "It is five."};
-                                               Json args = Json::object({{"a", 2}, {"b", 3}});
-                                               return {.calls = {{.tool = "add",
-                                                                  .arguments = std::move(args)}}};
-                                             },
-                                             milliseconds(30));
-                                       }}),
-    [](const auto& info) { return info.param.name; });
 
 class ScriptedTest : public testing::Test {
  protected:

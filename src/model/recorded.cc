@@ -1,0 +1,176 @@
+#include <model/recorded.h>
+
+#include <base/file.h>
+#include <base/hash.h>
+#include <base/pool.h>
+#include <base/text.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <unordered_map>
+
+namespace ragent {
+namespace {
+
+constexpr std::string_view kPrefix = "recorded:";
+constexpr std::size_t kRecordingBytesMax = 256u << 20;
+
+// What stands behind the run in RUN/PATH:STEP: the same when it is recorded again.
+std::string_view place_of(std::string_view key) {
+  std::size_t slash = key.rfind('/');
+  return slash == key.npos ? key : key.substr(slash + 1);
+}
+
+struct Recording {
+  std::string model = {};
+  std::unordered_map<std::string, std::vector<Reply>> replies = {};  // by digest, as they came
+};
+
+Result<void> add_line(Recording& recording, std::string_view line) {
+  Result<Json> json = parse_json(line);
+  if (!json) return fail(std::move(json.error()));
+  const Json* reply = json->find("reply");
+  std::string digest = json->text("digest");
+  if (!reply || !digest_from_hex(digest)) {
+    return fail(ErrorKind::invalid,
+                R"(expected {"digest": 32 hex digits, "model", "at", "reply"}, got )" +
+                    printable(line, 120));
+  }
+  Result<Reply> parsed = reply_from_json(*reply);
+  if (!parsed) return fail(within("reply", std::move(parsed.error())));
+  recording.model = json->text("model");
+  recording.replies[digest].push_back(std::move(*parsed));
+  return {};
+}
+
+Result<Recording> load_recording(const std::string& file) {
+  Result<std::string> text = read_file(file, kRecordingBytesMax);
+  if (!text) return fail(std::move(text.error()));
+  Recording out;
+  std::size_t number = 0;
+  for (std::string_view line : split(*text, '\n')) {
+    ++number;
+    if (trim(line).empty()) continue;
+    if (Result<void> added = add_line(out, line); !added) {
+      return fail(within(file + " line " + std::to_string(number), std::move(added.error())));
+    }
+  }
+  return out;
+}
+
+class RecordedModel : public Model {
+ public:
+  RecordedModel(std::string name, std::string file, Recording recording)
+      : file_(std::move(file)), recording_(std::move(recording)) {
+    info_.name = std::move(name);
+    info_.images = true;
+  }
+  const ModelInfo& info() const override { return info_; }
+
+  Task<Reply> reply(ModelRequest request, DeltaSink& deltas) override {
+    std::string digest = to_hex(request_digest(request));
+    auto found = recording_.replies.find(digest);
+    if (found == recording_.replies.end()) {
+      co_return fail(ErrorKind::invalid,
+                     file_ + " has no reply to the request at " +
+                         std::string(place_of(request.key)) + " (digest " + digest +
+                         "): the prompt, the tools or an observation changed since " +
+                         recording_.model + " was recorded; record it again");
+    }
+    std::size_t& said = said_[digest];
+    const Reply& reply = found->second[std::min(said, found->second.size() - 1)];
+    ++said;
+    if (deltas && !reply.text.empty()) deltas({.text = reply.text});
+    co_return reply;
+  }
+
+ private:
+  std::string file_;
+  Recording recording_;
+  std::unordered_map<std::string, std::size_t> said_;
+  ModelInfo info_ = {};
+};
+
+class FileEnd {
+ public:
+  explicit FileEnd(int fd) : fd_(fd) {}
+  FileEnd(const FileEnd&) = delete;
+  FileEnd& operator=(const FileEnd&) = delete;
+  ~FileEnd() { ::close(fd_); }
+
+  // One write, so that the lines of several models of a file do not mix.
+  Result<void> append(const std::string& file, const std::string& line) const {
+    ssize_t written = ::write(fd_, line.data(), line.size());
+    if (written == static_cast<ssize_t>(line.size())) return {};
+    return fail(system_error("record to", file, written < 0 ? errno : ENOSPC));
+  }
+
+ private:
+  int fd_;
+};
+
+class RecordingModel : public Model {
+ public:
+  RecordingModel(Loop& loop, std::string file, int fd, std::unique_ptr<Model> inner)
+      : loop_(loop), file_(std::move(file)), end_(fd), inner_(std::move(inner)) {}
+  const ModelInfo& info() const override { return inner_->info(); }
+
+  Task<Reply> reply(ModelRequest request, DeltaSink& deltas) override {
+    Json line = Json::object({{"digest", to_hex(request_digest(request))},
+                              {"model", inner_->info().name},
+                              {"at", place_of(request.key)}});
+    Reply reply = co_await inner_->reply(std::move(request), deltas);
+    line["reply"] = to_json(reply);
+    co_await offload(loop_, *pool_,
+                     [this, text = line.dump() + "\n"] { return end_.append(file_, text); });
+    co_return reply;
+  }
+
+ private:
+  Loop& loop_;
+  std::string file_;
+  FileEnd end_;
+  std::unique_ptr<Model> inner_;
+  std::unique_ptr<Pool> pool_ = make_pool(1, limits::kModelQueueMax);  // ends before the others
+};
+
+}  // namespace
+
+Digest request_digest(const ModelRequest& request) {
+  Digest out = request.transcript.digest();
+  for (const Offer& offer : request.offers) {
+    out = mix(out, offer.tool.name);
+    for (const auto& [argument, values] : offer.allowed) {
+      out = mix(out, argument);
+      for (const std::string& value : values) out = mix(out, value);
+    }
+  }
+  out = mix(out, static_cast<std::uint64_t>(request.options.calls));
+  if (request.options.schema) out = mix(out, request.options.schema->dump());
+  return mix(out, Json(request.options.temperature).dump());
+}
+
+ModelSource recorded() {
+  return [](const std::string& name, Loop&) -> Result<std::unique_ptr<Model>> {
+    if (!name.starts_with(kPrefix)) return nullptr;
+    std::string file = name.substr(kPrefix.size());
+    Result<Recording> recording = load_recording(file);
+    if (!recording) return fail(std::move(recording.error()));
+    return std::make_unique<RecordedModel>(name, std::move(file), std::move(*recording));
+  };
+}
+
+ModelSource recording(std::string file, ModelSource inner) {
+  return [file = std::move(file), inner = std::move(inner)](
+             const std::string& name, Loop& loop) -> Result<std::unique_ptr<Model>> {
+    Result<std::unique_ptr<Model>> model = inner(name, loop);
+    if (!model || !*model) return model;
+    int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return fail(system_error("record to", file, errno));
+    return std::make_unique<RecordingModel>(loop, file, fd, std::move(*model));
+  };
+}
+
+}  // namespace ragent

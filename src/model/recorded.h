@@ -1,0 +1,24 @@
+// Recorded models: what a model answered, kept in a file of JSON lines and said again to the same
+// request. For tests without a key, for showing a defect to others, for comparing planners.
+//
+//   options.models = {recording("day.jsonl", http_models())};   // asks, and keeps what came
+//   options.models = {recorded()};                              // "recorded:day.jsonl" says it again
+//
+// A line: {"digest", "model", "at": "PATH:STEP", "reply"}. The digest covers the transcript, what is
+// offered and the options. The same request asked again gets its next recorded reply, the last one
+// for ever. Only whole replies are recorded, each before anybody sees it.
+#pragma once
+
+#include <ragent/engine.h>
+
+namespace ragent {
+
+// Of the names recorded:FILE. Error{invalid} names the file and the line that is no recording.
+ModelSource recorded();
+// What `inner` opens, appending to `file`, which is made. A reply that cannot be written is an
+// Error: a recording has no holes.
+ModelSource recording(std::string file, ModelSource inner);
+
+Digest request_digest(const ModelRequest& request);
+
+}  // namespace ragent

@@ -1,0 +1,118 @@
+#include <model/recorded.h>
+
+#include <base/file.h>
+#include <base/scope.h>
+#include <model/scripted.h>
+#include <store/test_home.h>
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+namespace ragent {
+namespace {
+
+using testing::HasSubstr;
+
+Result<Reply> conforming(const ModelRequest& asked) {
+  std::string word = asked.transcript.last().text();
+  if (word == "schema") return Reply{.text = R"({"sum": 5, "kind": "odd"})"};
+  if (word != "call") return Reply{.text = "It is five, I should say."};
+  return Reply{.calls = {{.tool = "add", .arguments = Json::object({{"a", 2}, {"b", 3}})}}};
+}
+
+ModelSource scripted(ScriptedReply reply) {
+  return [reply](const std::string& name, Loop& loop) -> Result<std::unique_ptr<Model>> {
+    if (name != "test") return nullptr;
+    return make_scripted_model(loop, reply);
+  };
+}
+
+class RecordedTest : public testing::Test {
+ protected:
+  Result<Reply> ask(Model& model, std::string text) {
+    ModelRequest request{.key = "run/0:1"};
+    request.transcript.add(Message::of(Role::user, std::move(text)));
+    DeltaSink none;
+    return block_on(*loop, model.reply(std::move(request), none));
+  }
+  std::unique_ptr<Model> open(const ModelSource& source, const std::string& name) {
+    auto model = source(name, *loop);
+    EXPECT_TRUE(model) << model.error().message;
+    return model ? std::move(*model) : nullptr;
+  }
+
+  void SetUp() override { std::filesystem::create_directories(home.path()); }
+
+  TestHome home;
+  std::string file = home.path() + "/day.jsonl";
+  std::unique_ptr<Loop> loop = make_loop();
+};
+
+TEST_F(RecordedTest, SaysAgainWhatWasRecorded) {
+  int asked = 0;
+  auto count = [&](const ModelRequest&) -> Result<Reply> {
+    return Reply{.text = "answer " + std::to_string(++asked), .reasoning = {{"hm", "opaque"}}};
+  };
+  auto recorder = open(recording(file, scripted(count)), "test");
+  Result<Reply> first = ask(*recorder, "one");
+  Result<Reply> second = ask(*recorder, "one");
+  Result<Reply> third = ask(*recorder, "two");
+  ASSERT_TRUE(first && second && third);
+  EXPECT_EQ(recorder->info().name, "scripted");
+
+  auto model = open(recorded(), "recorded:" + file);
+  EXPECT_EQ(ask(*model, "two"), third);
+  EXPECT_EQ(ask(*model, "one"), first);
+  EXPECT_EQ(ask(*model, "one"), second);
+  EXPECT_EQ(ask(*model, "one"), second);  // the last one for ever
+  EXPECT_EQ(asked, 3);
+
+  Result<Reply> other = ask(*model, "three");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().kind, ErrorKind::invalid);
+  EXPECT_THAT(other.error().message, HasSubstr("has no reply to the request at 0:1"));
+  EXPECT_THAT(other.error().message, HasSubstr("since scripted was recorded"));
+}
+
+TEST_F(RecordedTest, AnErrorIsNotRecorded) {
+  int asked = 0;
+  auto fails_once = [&](const ModelRequest&) -> Result<Reply> {
+    if (++asked == 1) return fail(ErrorKind::unavailable, "down");
+    return Reply{.text = "up"};
+  };
+  auto recorder = open(recording(file, scripted(fails_once)), "test");
+  EXPECT_FALSE(ask(*recorder, "one"));
+  EXPECT_TRUE(ask(*recorder, "one"));
+  auto model = open(recorded(), "recorded:" + file);
+  Result<Reply> reply = ask(*model, "one");
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->text, "up");
+}
+
+TEST_F(RecordedTest, WhatIsNoRecordingIsSaid) {
+  auto missing = recorded()("recorded:" + file, *loop);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind, ErrorKind::not_found);
+  for (const char* line : {"{", "[]", R"({"digest": "xyz", "reply": {}})", R"({"digest": "1"})"}) {
+    std::ofstream(file) << "\n" << line << "\n";
+    auto broken = recorded()("recorded:" + file, *loop);
+    ASSERT_FALSE(broken) << line;
+    EXPECT_EQ(broken.error().kind, ErrorKind::invalid);
+    EXPECT_THAT(broken.error().message, HasSubstr("day.jsonl line 2"));
+  }
+  EXPECT_FALSE(recording(home.path(), scripted(conforming))("test", *loop));  // a folder
+  auto unknown = recorded()("openai/gpt-4o", *loop);
+  ASSERT_TRUE(unknown);
+  EXPECT_EQ(*unknown, nullptr);
+}
+
+TEST_F(RecordedTest, AReplyThatCannotBeWrittenIsAnError) {
+  auto recorder = open(recording("/dev/full", scripted(conforming)), "test");
+  Result<Reply> reply = ask(*recorder, "one");
+  ASSERT_FALSE(reply);
+  EXPECT_THAT(reply.error().message, HasSubstr("cannot record to"));
+}
+
+}  // namespace
+}  // namespace ragent
