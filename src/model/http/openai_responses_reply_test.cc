@@ -190,8 +190,6 @@ TEST(ResponsesReply, EveryWayToEnd) {
 TEST(ResponsesReply, AResponseThatIsNotCompletedIsNone) {
   for (const std::string& inner : {
            response("in_progress", kOutput),
-           response("incomplete", kMessage,
-                    R"("incomplete_details":{"reason":"max_output_tokens"})"),
            response("completed", ""),
            std::string(R"({"output":[]})"),
            std::string(R"({"status":"completed"})"),
@@ -206,7 +204,12 @@ TEST(ResponsesReply, AResponseThatIsNotCompletedIsNone) {
     const Heard heard = hear(event("response.completed", ",\"response\":" + inner));
     ASSERT_FALSE(heard.reply) << inner;
     EXPECT_EQ(heard.reply.error().kind, ErrorKind::unavailable) << inner;
+    EXPECT_EQ(hear_plain(inner).reply, heard.reply) << inner;
   }
+  constexpr std::string_view kFull = R"("incomplete_details":{"reason":"max_output_tokens"})";
+  EXPECT_FALSE(
+      hear(event("response.completed", ",\"response\":" + response("incomplete", kMessage, kFull)))
+          .reply);
   EXPECT_FALSE(hear(event("response.completed", "")).reply);
   EXPECT_FALSE(hear("data: {\n\n" + last("completed", kMessage)).reply);
   EXPECT_FALSE(hear("event: response.output_text.delta\ndata: {\n\n").reply);
