@@ -13,7 +13,8 @@
 //   one call probes. Who waited meanwhile goes when the probe is answered, or gets its Error.
 // - A budget of retries: a call that is answered earns kRetriesPerCall of one, so an outage is not
 //   multiplied.
-// Waiting is first come, first served, and bounded; destroying the Task of enter() leaves the queue.
+// Waiting is first come, first served, and bounded; destroying the Task of enter() leaves the
+// queue.
 #pragma once
 
 #include <base/loop.h>

@@ -33,6 +33,14 @@ bool may_work_again(const Error& error) {
   return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
 }
 
+// Some endpoints say the key again that they refuse.
+void hide(const std::string& key, std::string& message) {
+  if (key.empty()) return;
+  for (std::size_t at; (at = message.find(key)) != std::string::npos;) {
+    message.replace(at, key.size(), "(key)");
+  }
+}
+
 Endpoint::Ending ending_of(int status, const Error* error, Rates rates) {
   using Kind = Endpoint::Ending::Kind;
   Endpoint::Ending out{.rates = std::move(rates)};
@@ -190,6 +198,7 @@ Task<Error> HttpModel::explained(Error error, milliseconds time_max, int attempt
     error.message += account_.key.empty() ? "; set " + account_.key_name
                                           : "; the key is that of " + account_.key_name;
   }
+  hide(account_.key, error.message);
   if (attempts > 1) error.message += fmt::format(" (tried {} times)", attempts);
   co_return within(info_.name, std::move(error));
 }

@@ -38,7 +38,8 @@ StubReply conforming(const StubRequest& request) {
   }
   // Anthropic answers a schema by the call of a tool of that name.
   if (says("schema") && request.path == "/v1/messages") {
-    out.calls = {{.id = "call_1", .tool = "final-answer", .arguments = std::exchange(out.text, "")}};
+    out.calls = {
+        {.id = "call_1", .tool = "final-answer", .arguments = std::exchange(out.text, "")}};
   }
   return out;
 }
@@ -149,6 +150,16 @@ TEST_F(HttpModelTest, ARefusedKeyIsNotTriedAgain) {
   EXPECT_THAT(reply.error().message, HasSubstr("OPENAI_API_KEY"));
   EXPECT_THAT(reply.error().message, Not(HasSubstr("sk-wrong")));
   EXPECT_EQ(stub.count(), 1U);
+}
+
+TEST_F(HttpModelTest, AKeyIsNeverSaid) {
+  stub.fault({{.kind = FaultKind::status, .status = 400, .error = stub::ErrorBody::provider}});
+  auto models = source(true, {{"OPENAI_BASE_URL", stub.url()}, {"OPENAI_API_KEY", "understood"}});
+  auto model = models("openai/gpt-4o", *loop);  // a key that stands in the endpoint's words
+  ASSERT_TRUE(model) << model.error().message;
+  Result<Reply> reply = ask(**model);
+  ASSERT_FALSE(reply);
+  EXPECT_THAT(reply.error().message, HasSubstr("The request is not (key)."));
 }
 
 TEST_F(HttpModelTest, AnUnknownNameIsSaidWithItsNearMiss) {
