@@ -1,73 +1,68 @@
-// LlamaContext: one loaded GGUF file and one sequence of evaluated tokens (its KV cache). Owned by
-// the thread of a local model, used on that thread only.
+// LlamaContext: the KV cache of one model, shared by several sequences of tokens, and how a batch
+// of them is evaluated. Owned by the thread of a local model, used on that thread only.
 //
-//   Result<std::unique_ptr<LlamaContext>> context = LlamaContext::load({.path = file}, stop);
-//   (*context)->append((*context)->tokenize("Hello"), stop);
-//   std::span<const float> logits = (*context)->logits();      // for the token that comes next
+//   Result<std::unique_ptr<LlamaContext>> context = LlamaContext::open(weights, {});
+//   (*context)->decode({{.sequence = 0, .tokens = tokens, .logits = true}}, {&stop});
+//   std::span<const float> logits = (*context)->logits(0);     // of part 0: for what comes next
+//
+// Sequences share cells: fork() copies none, it marks them as another sequence's too.
 #pragma once
 
-#include <ragent/tool.h>
+#include <model/llama/weights.h>
 
-#include <atomic>
 #include <span>
 
+struct llama_batch;
 struct llama_context;
-struct llama_model;
-struct llama_vocab;
 
 namespace ragent {
-
-using Token = std::int32_t;
-using Tokens = std::vector<Token>;
-
-// Set from any thread: the work in hand ends with Error{cancelled}, between two layers.
-using Stop = std::atomic<bool>;
 
 class LlamaContext {
  public:
   struct Options {
-    std::string path = {};
     std::uint32_t threads = 1;
-    std::uint32_t context_tokens = 8192;
+    std::uint32_t window = 8192;  // tokens of one sequence
   };
-  // Error{invalid}: not a GGUF file of a ChatML model.
-  static Result<std::unique_ptr<LlamaContext>> load(const Options& options, const Stop& stop);
+  // Tokens of one sequence to evaluate after those it has.
+  struct Part {
+    int sequence = 0;
+    std::span<const Token> tokens = {};
+    std::size_t position = 0;  // of the first
+    bool logits = false;       // wanted for the last
+  };
+  enum class Decoded : std::uint8_t { done, stopped, full, failed };
+
+  // Error{unavailable}: no memory for the cache.
+  static Result<std::unique_ptr<LlamaContext>> open(WeightsPtr weights, const Options& options);
   LlamaContext(const LlamaContext&) = delete;
   LlamaContext& operator=(const LlamaContext&) = delete;
   ~LlamaContext();
 
-  std::size_t window() const;  // tokens it can hold
-  double parameters() const;  // how many the model has
-  Token turn_begins() const { return turn_begins_; }
-  Token turn_ends() const { return turn_ends_; }
-  // As ordinary text: what looks like a control token is not one.
-  Tokens tokenize(std::string_view text) const;
-  const std::string& piece(Token token);  // its bytes; empty for control tokens
+  Weights& weights() { return *weights_; }
+  std::size_t window() const { return window_; }  // tokens one sequence can hold
+  std::size_t cells() const;                      // tokens they can hold together
 
-  const Tokens& tokens() const { return tokens_; }  // evaluated
-  void truncate(std::size_t size);
-  Result<void> append(std::span<const Token> tokens, const Stop& stop);
-  std::span<const float> logits() const;  // after the last token of the latest append
+  // At most kBatchTokens in all. `stopped` when every one of `stops` is set; what was begun is then
+  // undone, as it is with `full` (no cell is free) and `failed`.
+  static constexpr std::size_t kBatchTokens = 512;
+  Decoded decode(const std::vector<Part>& parts, const std::vector<const Stop*>& stops);
+  std::span<const float> logits(std::size_t part) const;  // until the next decode()
+  void truncate(int sequence, std::size_t size);
+  void fork(int from, int to, std::size_t size);  // the first `size` tokens; `to` is empty
 
-  // The state of what was evaluated, as a file that was named after model and tokens. Loading
-  // answers false, and leaves nothing evaluated, when it is not there or not whole.
-  Result<void> save(const std::string& path) const;
-  bool load_state(const std::string& path, const Tokens& tokens);
-  // Differs when the weights do.
-  Digest identity() const { return identity_; }
+  // The state of a sequence as a file, named after model and tokens. Loading answers false, and
+  // leaves the sequence empty, when it is not there or not whole.
+  Result<void> save(int sequence, const std::string& path) const;
+  bool load(int sequence, const std::string& path, std::size_t size);
 
  private:
-  LlamaContext() = default;
+  explicit LlamaContext(WeightsPtr weights);
 
-  llama_model* model_ = nullptr;
+  WeightsPtr weights_;
+  std::size_t window_ = 0;
   llama_context* context_ = nullptr;
-  const llama_vocab* vocab_ = nullptr;
-  Token turn_begins_ = 0;
-  Token turn_ends_ = 0;
-  Digest identity_ = {};
-  Tokens tokens_ = {};
-  std::vector<std::string> pieces_ = {};  // by token, filled when asked for
-  std::vector<bool> pieces_known_ = {};
+  std::unique_ptr<llama_batch> batch_;  // its arrays hold kBatchTokens
+  std::vector<std::int32_t> outputs_ = {};  // by part: where in the batch its logits are
 };
 
 }  // namespace ragent

@@ -3,17 +3,13 @@
 #include <base/deadline.h>
 #include <base/file.h>
 #include <base/text.h>
-#include <model/llama/session.h>
+#include <model/llama/worker.h>
 
 #include <algorithm>
 #include <charconv>
-#include <condition_variable>
 #include <cstdlib>
-#include <deque>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
-#include <thread>
 
 namespace ragent {
 namespace {
@@ -92,67 +88,19 @@ std::uint32_t threads_of(const LlamaOptions& options) {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
-// One request on its way: between the coroutine on the shard and the thread of the model.
-struct Job {
-  Job(ModelRequest request, Loop& loop, DeltaSink& deltas)
-      : request(std::move(request)), deltas(&deltas), done(loop) {}
-  ModelRequest request;
-  Stop cancelled = false;
-  // Of the shard:
-  DeltaSink* deltas;  // null: nobody listens any more
-  Signal done;
-  std::optional<Result<Reply>> result = {};
-  // Of both:
-  std::mutex mutex = {};
-  std::string streamed = {};  // not yet given to `deltas`
-};
-using JobPtr = std::shared_ptr<Job>;  // shared by the coroutine, the thread and posted functions
-
-void deliver(const JobPtr& job) {
-  std::string text;
-  {
-    std::lock_guard lock(job->mutex);
-    text.swap(job->streamed);
-  }
-  bool wanted = !text.empty() && job->deltas && *job->deltas;
-  if (wanted) (*job->deltas)({.text = std::move(text)});
-}
-
-Task<void> wait(JobPtr job) { co_await job->done; }
-
-// The frame of reply(): what it leaves behind when it is destroyed early.
-struct CancelAtEnd {
-  JobPtr job;
-  ~CancelAtEnd() {
-    job->cancelled = true;
-    job->deltas = nullptr;
-  }
-};
+Task<void> wait(LlamaJobPtr job) { co_await job->done; }
 
 class LlamaModel : public Model {
  public:
-  LlamaModel(Loop& loop, LlamaContext::Options options, std::string name, std::string cache_dir)
-      : loop_(loop), options_(std::move(options)), cache_dir_(std::move(cache_dir)) {
-    info_.name = std::move(name);
-    info_.context_tokens = options_.context_tokens;
-    thread_ = std::thread([this] { work(); });
-  }
-  ~LlamaModel() override {
-    {
-      std::lock_guard lock(mutex_);
-      closing_ = true;
-      if (current_) current_->cancelled = true;
-    }
-    changed_.notify_one();
-    thread_.join();
-  }
+  LlamaModel(Loop& loop, std::shared_ptr<LlamaWorker> worker, ModelInfo info)
+      : loop_(loop), worker_(std::move(worker)), info_(std::move(info)) {}
 
   const ModelInfo& info() const override { return info_; }
 
   Task<Reply> reply(ModelRequest request, DeltaSink& deltas) override {
-    auto job = std::make_shared<Job>(std::move(request), loop_, deltas);
-    CancelAtEnd guard{job};
-    if (!enqueue(job)) {
+    auto job = std::make_shared<LlamaJob>(std::move(request), loop_, deltas);
+    LlamaJob::Caller caller(job);
+    if (!worker_->enqueue(job)) {
       co_return Error{.kind = ErrorKind::unavailable,
                       .message = info_.name + " has " + std::to_string(limits::kModelQueueMax) +
                                  " requests waiting",
@@ -169,67 +117,9 @@ class LlamaModel : public Model {
   }
 
  private:
-  bool enqueue(const JobPtr& job) {
-    {
-      std::lock_guard lock(mutex_);
-      if (queue_.size() >= limits::kModelQueueMax) return false;
-      queue_.push_back(job);
-    }
-    changed_.notify_one();
-    return true;
-  }
-
-  JobPtr next() {
-    std::unique_lock lock(mutex_);
-    current_ = nullptr;
-    changed_.wait(lock, [&] { return closing_ || !queue_.empty(); });
-    if (closing_) return nullptr;
-    current_ = std::move(queue_.front());
-    queue_.pop_front();
-    return current_;
-  }
-
-  void work() {
-    while (JobPtr job = next()) {
-      if (job->cancelled) continue;
-      Result<Reply> result = answer(job);
-      loop_.post([job, result = std::move(result)]() mutable {
-        deliver(job);
-        job->result.emplace(std::move(result));
-        job->done.set();
-      });
-    }
-  }
-
-  Result<Reply> answer(const JobPtr& job) {
-    const Stop& stop = job->cancelled;
-    if (!session_) {
-      Result<std::unique_ptr<LlamaContext>> context = LlamaContext::load(options_, stop);
-      if (!context) return fail(std::move(context.error()));
-      session_.emplace(std::move(*context), cache_dir_);
-    }
-    return session_->reply(job->request, stop, [&](std::string_view text) {
-      bool first;
-      {
-        std::lock_guard lock(job->mutex);
-        first = job->streamed.empty();
-        job->streamed += text;
-      }
-      if (first) loop_.post([job] { deliver(job); });
-    });
-  }
-
   Loop& loop_;
-  LlamaContext::Options options_;
-  std::string cache_dir_;
-  ModelInfo info_ = {};
-  std::optional<LlamaSession> session_ = {};  // of the thread
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<JobPtr> queue_;
-  JobPtr current_ = {};
-  bool closing_ = false;
-  std::thread thread_;
+  std::shared_ptr<LlamaWorker> worker_;  // by the models of other shards
+  ModelInfo info_;
 };
 
 }  // namespace
@@ -244,17 +134,31 @@ std::string local_model_name(std::string_view name) {
   return file ? std::string(name) : std::string();
 }
 
-Result<std::unique_ptr<Model>> open_llama_model(Loop& loop, LlamaOptions options) {
+Result<std::unique_ptr<Model>> LocalModels::open(Loop& loop, const LlamaOptions& options) {
   Result<std::string> file = file_of(options);
   if (!file) return fail(std::move(file.error()));
   if (Result<void> weights = check_weights(*file); !weights) {
     return fail(std::move(weights.error()));
   }
-  LlamaContext::Options opened{.path = std::move(*file),
-                               .threads = threads_of(options),
-                               .context_tokens = options.context_tokens};
-  return std::make_unique<LlamaModel>(loop, std::move(opened), local_model_name(options.model),
-                                      std::move(options.cache_dir));
+  LlamaWorker::Options opened{
+      .path = std::move(*file),
+      .cache_dir = options.cache_dir,
+      .context = {.threads = threads_of(options), .window = options.context_tokens}};
+  std::error_code ignored;
+  std::string key = join(
+      std::vector{fs::weakly_canonical(opened.path, ignored).string(), opened.cache_dir,
+                  std::to_string(opened.context.threads), std::to_string(opened.context.window)},
+      "\n");
+  std::lock_guard lock(mutex_);
+  std::weak_ptr<LlamaWorker>& known = workers_[key];
+  std::shared_ptr<LlamaWorker> worker = known.lock();
+  if (!worker) known = worker = std::make_shared<LlamaWorker>(std::move(opened));
+  ModelInfo info{.name = local_model_name(options.model), .context_tokens = options.context_tokens};
+  return std::make_unique<LlamaModel>(loop, std::move(worker), std::move(info));
+}
+
+Result<std::unique_ptr<Model>> open_llama_model(Loop& loop, const LlamaOptions& options) {
+  return LocalModels().open(loop, options);
 }
 
 }  // namespace ragent

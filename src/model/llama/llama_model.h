@@ -1,16 +1,23 @@
-// The local model: llama.cpp in this process, on a thread of its own. Owned by the engine; called
-// on the shard whose loop it was given. Requests queue; destroying a reply's Task cancels it.
+// The local models: llama.cpp in this process, each on a thread of its own. LocalModels belongs to
+// whoever opens models and may be used on any thread; a model is called on the shard whose loop it
+// was given. Requests are answered together; destroying a reply's Task cancels it.
 //
-//   Result<std::unique_ptr<Model>> model = open_llama_model(loop, {.model = "local/small"});
+//   LocalModels models;
+//   Result<std::unique_ptr<Model>> model = models.open(loop, {.model = "local/small"});
 //   Reply reply = co_await (*model)->reply(request, deltas);
 //
-// Opening looks for the file only; the weights are mapped by the first request.
+// Opening looks at the file only; its weights are mapped by the first request, once for all shards.
 #pragma once
 
 #include <ragent/limits.h>
 #include <ragent/model.h>
 
+#include <map>
+#include <mutex>
+
 namespace ragent {
+
+class LlamaWorker;
 
 struct LlamaOptions {
   std::string model = "local/default";  // a local name, or the path of a GGUF file
@@ -24,7 +31,18 @@ struct LlamaOptions {
 // they are; empty: a name this model does not know.
 std::string local_model_name(std::string_view name);
 
-// Error{not_found}: no such file, with the command that fetches it and what is there instead.
-Result<std::unique_ptr<Model>> open_llama_model(Loop& loop, LlamaOptions options);
+class LocalModels {
+ public:
+  // Error{not_found}: no such file, with the command that fetches it and what is there instead.
+  // Error{invalid}: a file that holds no such model.
+  Result<std::unique_ptr<Model>> open(Loop& loop, const LlamaOptions& options);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<LlamaWorker>> workers_;  // of the open models, by file
+};
+
+// One that shares nothing with others.
+Result<std::unique_ptr<Model>> open_llama_model(Loop& loop, const LlamaOptions& options);
 
 }  // namespace ragent

@@ -1,7 +1,5 @@
 #include <model/llama/session.h>
 
-#include <ragent/limits.h>
-
 #include <base/hash.h>
 #include <base/text.h>
 #include <model/llama/writer.h>
@@ -124,95 +122,102 @@ Error impossible() {
               "where no tool is offered"};
 }
 
-WriterOptions writer_options(const ModelRequest& request, const PromptCache::Prompt& prompt,
-                             std::size_t window) {
-  std::size_t wanted =
-      request.options.tokens_max ? request.options.tokens_max : limits::kReplyTokensDefault;
-  return {.tokens_max = std::min(wanted, window - prompt.tokens),
+WriterOptions writer_options(const ModelRequest& request, const PromptCache::Prompt& prompt) {
+  return {.tokens_max = prompt.reply_max,
           .temperature = request.options.temperature,
           .seed = hash128(request.key).low};
 }
 
+// Cut into tokens anew, the same text could differ: the next step finds it as it was.
+void keep_written(Batch::Slot& slot, const Writer& writer) {
+  slot.written_text = writer.text();
+  slot.written_tokens = writer.tokens();
+}
+
 }  // namespace
 
-Result<Reply> LlamaSession::reply(const ModelRequest& request, const Stop& stop,
-                                  const OnText& on_text) {
+Task<Reply> LlamaSession::reply(const ModelRequest& request, const Stop& stop,
+                                const OnText& on_text) {
   bool tools = !request.transcript.tools().empty();
-  Result<PromptCache::Prompt> prompt =
-      prompts_.prepare(request, tools ? Form::json : Form::plain, stop);
-  if (!prompt) return fail(std::move(prompt.error()));
-  Usage usage{.tokens_input = static_cast<std::int64_t>(prompt->tokens),
-              .tokens_cached = static_cast<std::int64_t>(prompt->cached)};
-  Result<Reply> reply = tools ? json_reply(request, std::move(*prompt), stop, on_text)
-                              : plain_reply(request, std::move(*prompt), stop, on_text);
-  if (reply) reply->usage += usage;
-  return reply;
+  PromptCache::Prompt prompt =
+      co_await prompts_.prepare(request, tools ? Form::json : Form::plain, stop);
+  Usage usage{.tokens_input = static_cast<std::int64_t>(prompt.tokens),
+              .tokens_cached = static_cast<std::int64_t>(prompt.cached)};
+  Task<Reply> written =
+      tools ? json_reply(request, prompt, on_text) : plain_reply(request, prompt, on_text);
+  Reply reply = co_await written;
+  reply.usage += usage;
+  co_return reply;
 }
 
-Result<Reply> LlamaSession::plain_reply(const ModelRequest& request, PromptCache::Prompt prompt,
-                                        const Stop& stop, const OnText& on_text) {
+Task<Reply> LlamaSession::plain_reply(const ModelRequest& request, PromptCache::Prompt& prompt,
+                                      const OnText& on_text) {
   std::optional<Grammar> grammar;
   if (request.options.schema) grammar = schema_grammar(*request.options.schema);
-  if (grammar && !grammar->possible()) return fail(impossible());
-  Writer writer(*context_, grammar ? &*grammar : nullptr,
-                writer_options(request, prompt, context_->window()));
+  if (grammar && !grammar->possible()) co_await fail(impossible());
+  Writer writer(batch_, prompt.lease.slot(), grammar ? &*grammar : nullptr,
+                writer_options(request, prompt));
   AnswerStream answer({}, false);
-  Result<void> written = writer.run(std::move(prompt.rest), stop, [&](std::string_view) {
+  std::function<void(std::string_view)> on_bytes = [&](std::string_view) {
     if (std::string added = answer.advance(writer.text()); !added.empty()) on_text(added);
-  });
-  if (!written) return fail(std::move(written.error()));
-  if (grammar && !writer.complete()) return fail(too_long(writer.tokens().size(), "the answer"));
-  prompts_.wrote(writer.text(), writer.tokens());
-  return Reply{.text = answer.text(),
-               .usage = {.tokens_output = static_cast<std::int64_t>(writer.tokens().size())},
-               .finish = writer.complete() ? Finish::stop : Finish::length};
+  };
+  co_await writer.run(on_bytes);
+  if (grammar && !writer.complete()) {
+    co_await fail(too_long(writer.tokens().size(), "the answer"));
+  }
+  keep_written(prompt.lease.slot(), writer);
+  co_return Reply{.text = answer.text(),
+                  .usage = {.tokens_output = static_cast<std::int64_t>(writer.tokens().size())},
+                  .finish = writer.complete() ? Finish::stop : Finish::length};
 }
 
-Result<Reply> LlamaSession::json_reply(const ModelRequest& request, PromptCache::Prompt prompt,
-                                       const Stop& stop, const OnText& on_text) {
+Task<Reply> LlamaSession::json_reply(const ModelRequest& request, PromptCache::Prompt& prompt,
+                                     const OnText& on_text) {
   using Calls = ThinkOptions::Calls;
   std::vector<const ToolCall*> made = calls_made(request.transcript);
   bool tools = request.options.calls != Calls::none && !request.offers.empty();
   bool answer = request.options.calls != Calls::required;
-  Result<Reply> reply = json_turn(request, prompt, {tools, answer}, stop, on_text);
-  if (!reply || reply->calls.empty() || !answer || !repeats(reply->calls[0], made)) return reply;
+  Branches branches{.tools = tools, .answer = answer};
+  Reply reply = co_await json_turn(request, prompt, branches, on_text);
+  if (reply.calls.empty() || !answer || !repeats(reply.calls[0], made)) co_return reply;
   // It knows already what this call brings. Back to the end of the prompt, without tools.
-  prompt.rest = {context_->tokens()[prompt.tokens - 1]};
-  context_->truncate(prompt.tokens - 1);
-  Result<Reply> again = json_turn(request, prompt, {.tools = false}, stop, on_text);
-  if (again) again->usage += reply->usage;
-  return again;
+  Batch::Slot& slot = prompt.lease.slot();
+  Token last = slot.tokens[prompt.tokens - 1];
+  batch_.truncate(slot, prompt.tokens - 1);
+  slot.tokens.push_back(last);
+  branches = {.tools = false};
+  Reply again = co_await json_turn(request, prompt, branches, on_text);
+  again.usage += reply.usage;
+  co_return again;
 }
 
-Result<Reply> LlamaSession::json_turn(const ModelRequest& request,
-                                      const PromptCache::Prompt& prompt, Branches branches,
-                                      const Stop& stop, const OnText& on_text) {
+Task<Reply> LlamaSession::json_turn(const ModelRequest& request, PromptCache::Prompt& prompt,
+                                    Branches branches, const OnText& on_text) {
   const Json* schema = request.options.schema ? &*request.options.schema : nullptr;
   Grammar grammar = reply_grammar({.offers = request.offers,
                                    .schema = schema,
                                    .tools = branches.tools,
                                    .answer = branches.answer});
-  if (!grammar.possible()) return fail(impossible());
-  WriterOptions options = writer_options(request, prompt, context_->window());
-  options.tool_bias = bias_of(request, calls_made(request.transcript), context_->parameters());
-  Writer writer(*context_, &grammar, options);
+  if (!grammar.possible()) co_await fail(impossible());
+  WriterOptions options = writer_options(request, prompt);
+  options.tool_bias =
+      bias_of(request, calls_made(request.transcript), batch_.weights().parameters());
+  Writer writer(batch_, prompt.lease.slot(), &grammar, options);
   AnswerStream answer(schema ? kAnswer : kAnswerText, !schema);
-  Result<void> written = writer.run(prompt.rest, stop, [&](std::string_view) {
+  std::function<void(std::string_view)> on_bytes = [&](std::string_view) {
     std::string added = schema ? std::string() : answer.advance(writer.text());
     if (!added.empty()) on_text(added);
-  });
-  if (!written) return fail(std::move(written.error()));
-  prompts_.wrote(writer.text(), writer.tokens());
+  };
+  co_await writer.run(on_bytes);
+  keep_written(prompt.lease.slot(), writer);
   Reply reply{.usage = {.tokens_output = static_cast<std::int64_t>(writer.tokens().size())}};
   std::string_view text = writer.text();
   bool calls = !text.starts_with(kAnswer);
   if (!writer.complete() && (calls || schema)) {
-    return fail(too_long(writer.tokens().size(), calls ? "a call" : "the answer"));
+    co_await fail(too_long(writer.tokens().size(), calls ? "a call" : "the answer"));
   }
   if (calls) {
-    Result<ToolCall> call = call_from(text);
-    if (!call) return fail(std::move(call.error()));
-    reply.calls.push_back(std::move(*call));
+    reply.calls.push_back(co_await call_from(text));
     reply.finish = Finish::calls;
   } else if (schema) {
     reply.text = text.substr(kAnswer.size(), text.size() - kAnswer.size() - 1);
@@ -221,7 +226,7 @@ Result<Reply> LlamaSession::json_turn(const ModelRequest& request,
     reply.text = answer.text();
     if (!writer.complete()) reply.finish = Finish::length;
   }
-  return reply;
+  co_return reply;
 }
 
 }  // namespace ragent

@@ -32,48 +32,55 @@ std::vector<Token> likely(std::span<const float> logits, std::size_t count) {
 
 }  // namespace
 
-Writer::Writer(LlamaContext& context, const Grammar* grammar, WriterOptions options)
-    : context_(context), options_(options) {
+Writer::Writer(Batch& batch, Batch::Slot& slot, const Grammar* grammar, WriterOptions options)
+    : batch_(batch), slot_(slot), options_(options) {
   if (grammar) matcher_.emplace(*grammar);
 }
 
-Result<void> Writer::run(Tokens pending, const Stop& stop,
-                         const std::function<void(std::string_view)>& on_bytes) {
-  auto add = [&](std::string_view bytes, const Tokens& tokens) {
-    text_ += bytes;
-    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-    pending.insert(pending.end(), tokens.begin(), tokens.end());
-    if (matcher_) RAGENT_ASSERT(matcher_->accept(bytes));
-    on_bytes(bytes);
-  };
+void Writer::add(std::string_view bytes, const Tokens& tokens) {
+  text_ += bytes;
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  pending_.insert(pending_.end(), tokens.begin(), tokens.end());
+  if (matcher_) RAGENT_ASSERT(matcher_->accept(bytes));
+}
+
+Task<void> Writer::run(const std::function<void(std::string_view)>& on_bytes) {
   for (;;) {
-    if (std::string text = forced(); !text.empty()) add(text, context_.tokenize(text));
+    if (std::string text = forced(); !text.empty()) {
+      add(text, batch_.weights().tokenize(text));
+      on_bytes(text);
+    }
     if (matcher_ && matcher_->done()) {
       complete_ = true;
-      return {};
+      co_return;
     }
-    if (tokens_.size() >= options_.tokens_max) return {};
-    Result<void> evaluated = context_.append(pending, stop);
-    if (!evaluated) return evaluated;
-    pending.clear();
-    std::span<const float> logits = context_.logits();
-    if (at_branch()) {
-      std::string_view word = choose_branch(logits);
-      add(word, context_.tokenize(word));
-      continue;
-    }
-    std::optional<Token> token = choose(logits);
-    if (!token) {
-      return fail(ErrorKind::invalid, "no token of the local model goes on after " +
-                                          printable(text_, 200) + " as the schema asks");
-    }
-    const std::string& piece = context_.piece(*token);
-    if (piece.empty()) {  // a control token: the model ended its turn
-      complete_ = true;
-      return {};
-    }
-    add(piece, {*token});
+    if (tokens_.size() >= options_.tokens_max) co_return;
+    co_await batch_.append(slot_, std::exchange(pending_, {}));
+    std::size_t before = text_.size();
+    bool goes_on = co_await add_next(batch_.logits(slot_));
+    if (!goes_on) co_return;
+    on_bytes(std::string_view(text_).substr(before));
   }
+}
+
+Result<bool> Writer::add_next(std::span<const float> logits) {
+  if (at_branch()) {
+    std::string_view word = choose_branch(logits);
+    add(word, batch_.weights().tokenize(word));
+    return true;
+  }
+  std::optional<Token> token = choose(logits);
+  if (!token) {
+    return fail(ErrorKind::invalid, "no token of the local model goes on after " +
+                                        printable(text_, 200) + " as the schema asks");
+  }
+  const std::string& piece = batch_.weights().piece(*token);
+  if (piece.empty()) {  // a control token: the model ended its turn
+    complete_ = true;
+    return false;
+  }
+  add(piece, {*token});
+  return true;
 }
 
 // Only up to the last sign of structure: the rest of a word is cut into tokens as the model would.
@@ -94,13 +101,14 @@ bool Writer::at_branch() const {
 
 std::string_view Writer::choose_branch(std::span<const float> logits) const {
   auto logit = [&](std::string_view word) {
-    return static_cast<double>(logits[static_cast<std::size_t>(context_.tokenize(word).front())]);
+    return static_cast<double>(
+        logits[static_cast<std::size_t>(batch_.weights().tokenize(word).front())]);
   };
   return logit("tool") + *options_.tool_bias > logit("answer") ? "tool" : "answer";
 }
 
 bool Writer::allowed(Token token) const {
-  const std::string& piece = context_.piece(token);
+  const std::string& piece = batch_.weights().piece(token);
   return piece.empty() ? matcher_->complete() : matcher_->accepts(piece);
 }
 
