@@ -51,8 +51,10 @@ Result<void> SseReader::line(std::string_view text, const OnEvent& on_event) {
       event_.event.clear();
       return {};
     }
-    const SseEvent event = std::exchange(event_, SseEvent{.id = event_.id});  // the last id stays
-    return on_event(event);
+    Result<void> taken = on_event(event_);
+    event_.event.clear();  // their memory serves the next event; the last id stays
+    event_.data.clear();
+    return taken;
   }
   const std::size_t colon = text.find(':');
   const std::string_view field = text.substr(0, colon);

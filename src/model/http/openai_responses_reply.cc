@@ -168,6 +168,19 @@ Error error_of_event(Json event) {
   return wire::error_of(event, kEndpoint);
 }
 
+// Events that show nothing and that nothing is taken from: what they say comes again in the last
+// one. They are most bytes of a short reply, so they are not even parsed.
+bool says_nothing(std::string_view event) {
+  static constexpr std::array<std::string_view, 7> kSilent = {"response.created",
+                                                              "response.in_progress",
+                                                              "response.queued",
+                                                              "response.content_part.added",
+                                                              "response.content_part.done",
+                                                              "response.output_text.done",
+                                                              "response.output_item.done"};
+  return std::ranges::find(kSilent, event) != kSilent.end();
+}
+
 class StreamReader final : public ReplyReader {
  public:
   Result<void> feed(std::string_view bytes, const DeltaSink& deltas) override {
@@ -197,6 +210,7 @@ class StreamReader final : public ReplyReader {
   Result<void> take(const SseEvent& event, const DeltaSink& deltas) {
     static constexpr std::array<std::string_view, 3> kLast = {
         "response.completed", "response.incomplete", "response.failed"};
+    if (says_nothing(event.event)) return {};
     Result<Json> json = parse_json(event.data);
     const std::string type = json ? json->text("type", event.event) : event.event;
     if (type == "error") return fail(error_of_event(json ? *json : Json(event.data)));
