@@ -96,6 +96,12 @@ inline constexpr std::size_t kTurnBytesMax = 64u << 10;  // of a connection in o
 inline constexpr std::size_t kSseEventBytesMax = 8u << 20;
 inline constexpr std::size_t kSseNameBytesMax = 4u << 10;  // of an event's name, or its id
 
+// Chat
+inline constexpr std::size_t kChatHistoryMax = 1000;  // inputs that the arrows bring back
+inline constexpr std::size_t kChatHistoryEntryBytesMax = 16u << 10;  // longer ones are not kept
+inline constexpr std::size_t kChatTurnsShown = 3;  // of a session that is resumed
+inline constexpr std::size_t kChatErrandsMax = 64;  // calls of the engine that wait
+
 // JSON and files
 inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kJsonBytesMax = 16u << 20;
