@@ -462,13 +462,13 @@ Task<HttpResponse> CurlClient::send(HttpCall call) {
       transfer.heard = loop_.now();
       curl_easy_pause(transfer.easy.get(), CURLPAUSE_CONT);  // may call back, and store more
     }
-    if (in_time) continue;
+    // Also while bytes come: who sends without end must not outlive the call's time.
     if (limited && loop_.now() >= end) {
       co_return fail(ErrorKind::timeout,
                      fmt::format("{} did not finish within {} ms ({} bytes of the body came)",
                                  transfer.origin, asked.time_max.count(), transfer.received));
     }
-    if (loop_.now() < transfer.heard + asked.silence_max) continue;
+    if (in_time || loop_.now() < transfer.heard + asked.silence_max) continue;
     // Connecting, and waiting for a free connection, have a time of their own.
     if (!transfer.progressed() && transfer.started()) co_return transfer.silent();
     transfer.heard = loop_.now();
