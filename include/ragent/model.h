@@ -95,6 +95,7 @@ class Transcript {
   const Message* last_user() const;  // the latest message of the user; null: none
   std::size_t replies() const;       // of the assistant after that message
   bool has_media() const;            // a Media part in any message
+  std::size_t bytes() const;         // of the tools and the messages, as JSON
   const std::vector<ToolSpec>& tools() const;
   Digest digest() const;
   // The digest of the first `count` messages: how a model finds what it has evaluated already.
@@ -162,6 +163,8 @@ class Model {
   virtual ~Model() = default;
   virtual const ModelInfo& info() const = 0;
   virtual Task<Reply> reply(ModelRequest request, DeltaSink& deltas) = 0;
+  // How many tokens each text is, by the model's own tokenizer; without one, three bytes are one.
+  virtual Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts);
 };
 
 Json to_json(const Message& message);

@@ -242,4 +242,13 @@ Result<Reply> reply_from_json(const Json& json) {
   return out;
 }
 
+Task<std::vector<std::int64_t>> Model::tokens(std::vector<std::string> texts) {
+  constexpr std::size_t kBytes = 3;  // of one token; of English four, of code and digits fewer
+  std::vector<std::int64_t> out;
+  for (const std::string& text : texts) {
+    out.push_back(static_cast<std::int64_t>((text.size() + kBytes - 1) / kBytes));
+  }
+  co_return out;
+}
+
 }  // namespace ragent

@@ -25,6 +25,7 @@ struct Transcript::Node {
   const Node* user;      // the latest message of the user, this one included; null: none
   std::size_t size;
   std::size_t replies;   // of the assistant since `user`
+  std::size_t bytes;     // of all messages up to this one, as JSON
   bool media;            // a Media part in this message or an earlier one
   Digest digest;
   mutable std::atomic<std::size_t> references = 1;
@@ -45,16 +46,20 @@ struct Transcript::Node {
 struct Transcript::Tools {
   std::vector<ToolSpec> specs;
   Digest digest;
+  std::size_t bytes;
 };
 
 Transcript::Transcript(std::vector<ToolSpec> tools) {
   Digest digest;
+  std::size_t bytes = 0;
   for (const ToolSpec& tool : tools) {
+    std::string parameters = tool.parameters.dump();
     digest = mix(digest, tool.name);
     digest = mix(digest, tool.description);
-    digest = mix(digest, tool.parameters.dump());
+    digest = mix(digest, parameters);
+    bytes += tool.name.size() + tool.description.size() + parameters.size();
   }
-  tools_ = std::make_shared<Tools>(std::move(tools), digest);
+  tools_ = std::make_shared<Tools>(std::move(tools), digest, bytes);
 }
 
 Transcript::Transcript(const Transcript& other)
@@ -74,10 +79,13 @@ void Transcript::add(Message message) {
                         .user = tail_ ? tail_->user : nullptr,
                         .size = size() + 1,
                         .replies = replies(),
+                        .bytes = 0,
                         .media = has_media(),
                         .digest = {}};
   for (const Part& part : node->message.parts) node->media |= std::holds_alternative<Media>(part);
-  node->digest = mix(digest(), to_json(node->message).dump());
+  std::string json = to_json(node->message).dump();
+  node->bytes = bytes() + json.size();
+  node->digest = mix(digest(), json);
   if (node->message.role == Role::user) {
     node->user = node;
     node->replies = 0;
@@ -127,6 +135,11 @@ const Message* Transcript::last_user() const {
 }
 
 std::size_t Transcript::replies() const { return tail_ ? tail_->replies : 0; }
+
+std::size_t Transcript::bytes() const {
+  if (tail_) return tail_->bytes;
+  return tools_ ? tools_->bytes : 0;
+}
 
 bool Transcript::has_media() const { return tail_ && tail_->media; }
 

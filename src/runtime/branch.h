@@ -4,6 +4,7 @@
 #pragma once
 
 #include <action/gate.h>
+#include <runtime/compaction.h>
 #include <runtime/tape.h>
 #include <runtime/wake.h>
 
@@ -130,7 +131,8 @@ class Branch {
   };
   Task<Json> think_live(ThinkPlan& plan, Transcript transcript, ThinkOptions options);
   Task<Reply> reply_of(Model& model, ModelRequest request, DeltaSink& deltas);
-  Task<Json> ask_model(Transcript transcript, ThinkOptions options, std::uint32_t step,
+  Task<Transcript> fitted(Transcript transcript, const ThinkOptions& options, Json* note);
+  Task<Json> ask_model(Result<Transcript> transcript, ThinkOptions options, std::uint32_t step,
                        std::uint32_t attempt);
   void reserve(ThinkPlan& plan, std::int64_t tokens);
   void steer(const Json& intent, std::size_t position);
@@ -172,6 +174,7 @@ class Branch {
   Seen seen_ = {};
   std::shared_ptr<const std::string> said_;  // the user's words; shared with forked branches
   std::vector<std::pair<std::size_t, Message>> steering_ = {};  // (position, message)
+  std::unique_ptr<Compaction> compaction_ = {};  // once a transcript may not fit
 };
 
 // The children of one fork.

@@ -154,14 +154,33 @@ Task<Json> Branch::think_live(ThinkPlan& plan, Transcript transcript, ThinkOptio
                     {"params", plan.params},
                     {"reserve", tokens},
                     {"after", utf8_prefix(transcript.last().text(), limits::kTaskBytesMax)}});
+  const std::size_t position = transcript.size();
+  const std::size_t steered_before = steering_.size();
+  Json compacted;
+  Result<Transcript> shown =
+      co_await interruptible(fitted(steered(std::move(transcript)), options, &compacted)).result();
+  if (!shown && stopped()) co_await fail(std::move(shown.error()));
+  if (!compacted.is_null()) intent["compact"] = std::move(compacted);
   if (Json messages = run_.take_steering(*this); messages.size() > 0) {
     intent["steer"] = std::move(messages);
   }
   reserve(plan, tokens);
   append(record(plan.step, RecordKind::think, Phase::intent, intent, plan.attempts));
-  steer(intent, transcript.size());
-  co_return co_await ask_model(steered(std::move(transcript)), std::move(options), plan.step,
-                               plan.attempts);
+  steer(intent, position);
+  if (shown) {
+    for (std::size_t i = steered_before; i < steering_.size(); ++i) shown->add(steering_[i].second);
+  }
+  co_return co_await ask_model(std::move(shown), std::move(options), plan.step, plan.attempts);
+}
+
+// What the model sees of it.
+Task<Transcript> Branch::fitted(Transcript transcript, const ThinkOptions& options, Json* note) {
+  Model* model = run_.binding_->model;
+  if (!model) co_return transcript;
+  std::int64_t room = Compaction::room(model->info(), options.tokens_max);
+  if (!compaction_ && static_cast<std::int64_t>(transcript.bytes()) <= room) co_return transcript;
+  if (!compaction_) compaction_ = std::make_unique<Compaction>();
+  co_return co_await compaction_->fit(std::move(transcript), *model, options.tokens_max, note);
 }
 
 // With the images that the model is to see.
@@ -185,10 +204,10 @@ Task<Reply> Branch::reply_of(Model& model, ModelRequest request, DeltaSink& delt
 }
 
 // Asks the model and records what came; answers the body of the outcome.
-Task<Json> Branch::ask_model(Transcript transcript, ThinkOptions options, std::uint32_t step,
-                             std::uint32_t attempt) {
+Task<Json> Branch::ask_model(Result<Transcript> transcript, ThinkOptions options,
+                             std::uint32_t step, std::uint32_t attempt) {
   const Binding& bound = *run_.binding_;
-  ModelRequest request{.transcript = std::move(transcript),
+  ModelRequest request{.transcript = transcript ? std::move(*transcript) : Transcript(),
                        .options = std::move(options),
                        .time_max = budget_.time,
                        .tenant = run_.row_.tenant,
@@ -210,7 +229,9 @@ Task<Json> Branch::ask_model(Transcript transcript, ThinkOptions options, std::u
   };
   TimePoint began = run_.loop().now();
   Result<Reply> reply = fail(ErrorKind::unavailable, "this engine was given no models");
-  if (bound.model) {
+  if (!transcript) {
+    reply = fail(std::move(transcript.error()));
+  } else if (bound.model) {
     reply = co_await interruptible(reply_of(*bound.model, std::move(request), deltas)).result();
   }
   if (!reply && stopped()) co_await fail(std::move(reply.error()));
