@@ -2,7 +2,7 @@
 MODELS ?= tiny
 unexport MAKEFLAGS
 
-.PHONY: help demo test test-long build bench lint format asan tsan fuzz clean setup
+.PHONY: help demo test test-long test-providers build bench lint format asan tsan fuzz clean setup
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
@@ -22,6 +22,11 @@ test-long:  ## the tests marked long: real models, thousands of kills, ThreadSan
 	@scripts/build tsan
 	@scripts/run_tests --long build/release
 	@scripts/run_tests build/tsan
+
+test-providers:  ## every way in which a model's server fails, and many calls to one
+	@scripts/setup --models ''
+	@scripts/build dev providers_test
+	@build/dev/providers_test
 
 build:  ## the ragent command, optimised, in build/release/bin
 	@scripts/setup --models $(MODELS)
