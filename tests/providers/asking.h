@@ -1,4 +1,4 @@
-// What the suites of this folder share: models behind the stub, how to ask them, and what they said.
+// What the suites of this folder share: models behind the stub, how to ask them, what they said.
 //
 //   Sources sources;
 //   std::unique_ptr<Model> model = sources.open(stub.url(), Api::chat, true, "m1", *loop);

@@ -1,5 +1,5 @@
-// The table: every fault of the stub, in each dialect, streamed and plain, of a reply of text and of
-// one with two calls; and what has to come of it.
+// The table: every fault of the stub, in each dialect, streamed and plain, of a reply of text and
+// of one with two calls; and what has to come of it.
 //
 //   for (const Row& row : rows()) … row.reply_with(fault), problem_of(row, said.reply)
 //

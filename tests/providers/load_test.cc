@@ -1,5 +1,5 @@
-// 1,000 streaming calls at once through one loop: all complete, at little cost. The bench model_http
-// measures it exactly, in an optimised build.
+// 1,000 streaming calls at once through one loop: all complete, at little cost. The bench
+// model_http measures it exactly, in an optimised build.
 
 #include <model/http/http_model.h>
 #include <providers/load.h>
