@@ -1,7 +1,7 @@
 // The table: every fault of the stub, in each dialect, streamed and plain, of a reply of text and
 // of one with two calls; and what has to come of it.
 //
-//   for (const Row& row : rows()) … row.reply_with(fault), problem_of(row, said.reply)
+//   for (const Row& row : rows()) … EXPECT_EQ(problem_of(row, said), "") << row.name();
 //
 // Values; any thread.
 #pragma once
