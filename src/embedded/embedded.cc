@@ -1,3 +1,4 @@
+#include <api/server.h>
 #include <base/home.h>
 #include <model/fallback.h>
 #include <model/http/http_model.h>
@@ -11,11 +12,13 @@ namespace ragent {
 namespace {
 
 ModelSource local_models(std::string cache_dir) {
-  return [cache_dir = std::move(cache_dir)](const std::string& name,
-                                            Loop& loop) -> Result<std::unique_ptr<Model>> {
+  // Shared by the copies of this source: the shards have one of each model.
+  auto models = std::make_shared<LocalModels>();
+  return [models, cache_dir = std::move(cache_dir)](const std::string& name,
+                                                    Loop& loop) -> Result<std::unique_ptr<Model>> {
     std::string known = local_model_name(name);
     if (known.empty()) return nullptr;
-    return open_llama_model(loop, {.model = known, .cache_dir = cache_dir});
+    return models->open(loop, {.model = known, .cache_dir = cache_dir});
   };
 }
 
@@ -26,6 +29,7 @@ EngineOptions embedded(EngineOptions options) {
   if (const char* model = std::getenv("RAGENT_MODEL"); model && options.model.empty()) {
     options.model = model;
   }
+  options.services.push_back(api::api_service());
   options.planners.push_back(direct());
   options.planners.push_back(react());
   std::vector<ModelSource> sources = std::move(options.models);

@@ -3,6 +3,7 @@
 #include <base/deadline.h>
 #include <base/file.h>
 #include <base/text.h>
+#include <model/llama/embed.h>
 #include <model/llama/worker.h>
 
 #include <algorithm>
@@ -26,7 +27,10 @@ constexpr Known kKnown[] = {
     {"local/default", "qwen25-coder-1.5b.gguf", "1.1 GB"},
     {"local/small", "qwen25-coder-0.5b.gguf", "0.5 GB"},
     {"local/tiny", "smollm2-135m.gguf", "0.1 GB; for tests, it understands nothing"},
+    {"local/embed", "all-minilm-l6-v2.gguf", "0.1 GB to fetch, 25 MB kept; it embeds texts"},
 };
+
+constexpr std::string_view kEmbed = "local/embed";
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -58,7 +62,8 @@ Result<std::string> file_of(const LlamaOptions& options) {
               "\": expected local/default, local/small, local/tiny or the path of a GGUF file";
   }
   for (const Known& other : kKnown) {
-    if (other.name == name || !fs::is_regular_file(folder / other.file, ignored)) continue;
+    bool useful = other.name != name && other.name != kEmbed;
+    if (!useful || !fs::is_regular_file(folder / other.file, ignored)) continue;
     message += "; present: --model " + std::string(other.name);
   }
   return fail(ErrorKind::not_found, message);
@@ -77,6 +82,12 @@ Result<void> check_weights(const std::string& path) {
       ErrorKind::invalid,
       path + ": expected the weights of a language model, a file that begins with GGUF; " +
           (begin.empty() ? "it is empty" : "it begins with \"" + printable(begin, 16) + "\""));
+}
+
+// The same for all names of a file.
+std::string key_of(const std::string& path) {
+  std::error_code ignored;
+  return fs::weakly_canonical(path, ignored).string();
 }
 
 std::uint32_t threads_of(const LlamaOptions& options) {
@@ -140,21 +151,41 @@ Result<std::unique_ptr<Model>> LocalModels::open(Loop& loop, const LlamaOptions&
   if (Result<void> weights = check_weights(*file); !weights) {
     return fail(std::move(weights.error()));
   }
-  LlamaWorker::Options opened{
-      .path = std::move(*file),
-      .cache_dir = options.cache_dir,
-      .context = {.threads = threads_of(options), .window = options.context_tokens}};
-  std::error_code ignored;
+  Result<WeightsHead> head = Weights::read_head(*file, Weights::Purpose::chat);
+  if (!head) return fail(std::move(head.error()));
+  auto window = std::min(options.context_tokens, static_cast<std::uint32_t>(head->window));
+  LlamaWorker::Options opened{.path = std::move(*file),
+                              .cache_dir = options.cache_dir,
+                              .context = {.threads = threads_of(options), .window = window}};
   std::string key = join(
-      std::vector{fs::weakly_canonical(opened.path, ignored).string(), opened.cache_dir,
-                  std::to_string(opened.context.threads), std::to_string(opened.context.window)},
+      std::vector{key_of(opened.path), opened.cache_dir, std::to_string(opened.context.threads),
+                  std::to_string(opened.context.window)},
       "\n");
   std::lock_guard lock(mutex_);
   std::weak_ptr<LlamaWorker>& known = workers_[key];
   std::shared_ptr<LlamaWorker> worker = known.lock();
   if (!worker) known = worker = std::make_shared<LlamaWorker>(std::move(opened));
-  ModelInfo info{.name = local_model_name(options.model), .context_tokens = options.context_tokens};
+  ModelInfo info{.name = local_model_name(options.model), .context_tokens = window};
   return std::make_unique<LlamaModel>(loop, std::move(worker), std::move(info));
+}
+
+Result<std::unique_ptr<Embedder>> LocalModels::open_embedder(Loop& loop,
+                                                             const LlamaOptions& options) {
+  Result<std::string> file = file_of(options);
+  if (!file) return fail(std::move(file.error()));
+  if (Result<void> weights = check_weights(*file); !weights) {
+    return fail(std::move(weights.error()));
+  }
+  Result<WeightsHead> head = Weights::read_head(*file, Weights::Purpose::embedding);
+  if (!head) return fail(std::move(head.error()));
+  std::lock_guard lock(mutex_);
+  std::weak_ptr<LlamaEmbedding>& known = embeddings_[key_of(*file)];
+  LlamaEmbeddingPtr embedding = known.lock();
+  if (!embedding) {
+    known = embedding = std::make_shared<LlamaEmbedding>(*file, threads_of(options));
+  }
+  return make_llama_embedder(loop, std::move(embedding), local_model_name(options.model),
+                             head->width);
 }
 
 Result<std::unique_ptr<Model>> open_llama_model(Loop& loop, const LlamaOptions& options) {

@@ -12,11 +12,14 @@
 #include <ragent/limits.h>
 #include <ragent/model.h>
 
+#include <model/embedder.h>
+
 #include <map>
 #include <mutex>
 
 namespace ragent {
 
+class LlamaEmbedding;
 class LlamaWorker;
 
 struct LlamaOptions {
@@ -27,7 +30,7 @@ struct LlamaOptions {
   std::uint32_t context_tokens = limits::kContextTokensDefault;
 };
 
-// "default", "small" and "tiny" become "local/default", …; those and paths of files stay as
+// "default", "small", "tiny" and "embed" become "local/default", …; those and paths of files stay as
 // they are; empty: a name this model does not know.
 std::string local_model_name(std::string_view name);
 
@@ -37,9 +40,13 @@ class LocalModels {
   // Error{invalid}: a file that holds no such model.
   Result<std::unique_ptr<Model>> open(Loop& loop, const LlamaOptions& options);
 
+  // Likewise, of a model that embeds: "local/embed" is one. Its threads and model are options' own.
+  Result<std::unique_ptr<Embedder>> open_embedder(Loop& loop, const LlamaOptions& options);
+
  private:
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<LlamaWorker>> workers_;  // of the open models, by file
+  std::map<std::string, std::weak_ptr<LlamaEmbedding>> embeddings_;
 };
 
 // One that shares nothing with others.

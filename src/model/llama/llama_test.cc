@@ -237,18 +237,36 @@ TEST(LlamaNames, AFileThatIsNoModelIsToldWhenItIsOpened) {
                                  "begins with GGUF; it begins with \"{\"an\""));
 }
 
-TEST(LlamaNames, ABrokenModelIsAnErrorOfTheFirstReply) {
+// A file that is whole in front: the tiny model's first half, and its damaged head.
+TEST(LlamaNames, ABrokenModelIsToldWhenItIsOpened) {
   Folder models;
   std::string path = models.path() + "/broken.gguf";
-  std::ofstream(path) << "GGUF, and then nothing of it";
   std::unique_ptr<Loop> loop = make_loop();
-  Result<std::unique_ptr<Model>> model = open_llama_model(*loop, {.model = path});
-  ASSERT_TRUE(model) << model.error().message;
-  DeltaSink sink;
-  Result<Reply> reply = block_on(*loop, (*model)->reply({}, sink));
-  ASSERT_FALSE(reply);
-  EXPECT_EQ(reply.error().kind, ErrorKind::invalid);
-  EXPECT_THAT(reply.error().message, testing::HasSubstr("broken.gguf: expected the weights"));
+  auto error = [&] {
+    Result<std::unique_ptr<Model>> model = open_llama_model(*loop, {.model = path});
+    return model ? Error{} : model.error();
+  };
+  std::ofstream(path) << "GGUF, and then nothing of it";
+  EXPECT_THAT(error().message, testing::HasSubstr("broken.gguf: expected the weights"));
+  EXPECT_EQ(error().kind, ErrorKind::invalid);
+  EXPECT_THAT(error().message, testing::HasSubstr("delete it and `scripts/setup"));
+
+  const char* cache = std::getenv("RAGENT_CACHE");
+  std::string folder = cache ? cache : std::string(std::getenv("HOME")) + "/.cache/ragent";
+  fs::copy_file(folder + "/models/smollm2-135m.gguf", path, fs::copy_options::overwrite_existing);
+  EXPECT_EQ(error().message, "");
+  fs::resize_file(path, fs::file_size(path) / 2);
+  EXPECT_THAT(error().message, testing::HasSubstr("49181216 of 98362432 bytes"));
+  std::fstream(path, std::ios::binary | std::ios::in | std::ios::out).seekp(8) << "\xff\xff\xff";
+  EXPECT_THAT(error().message, testing::HasSubstr("broken.gguf: expected the weights"));
+}
+
+TEST_F(LlamaTest, AWindowIsNoLongerThanTheModels) {
+  LlamaOptions options = tiny();
+  options.context_tokens = 1'000'000;
+  std::unique_ptr<Model> model = open(options);
+  EXPECT_EQ(model->info().context_tokens, 8192U);
+  EXPECT_TRUE(ask(*model, chat("Hello")));
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <base/hash.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <gguf.h>
 #include <llama.h>
 
 namespace ragent {
@@ -32,12 +34,95 @@ Digest identity_of(const std::string& path) {
   return digest;
 }
 
+std::unexpected<Error> broken(const std::string& path, const std::string& why) {
+  return fail(ErrorKind::invalid, path +
+                                      ": expected the weights of a language model (GGUF), the "
+                                      "file is broken or another one" +
+                                      why +
+                                      "; delete it and `scripts/setup --models …` fetches it "
+                                      "again");
+}
+
+// Values of the head, by key.
+class Reader {
+ public:
+  explicit Reader(const std::string& path) {
+    llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
+    file_ = gguf_init_from_file(path.c_str(), {.no_alloc = true, .ctx = nullptr});
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() {
+    if (file_) gguf_free(file_);
+  }
+  explicit operator bool() const { return file_ != nullptr; }
+
+  std::string text(const std::string& key) const {
+    auto at = find(key, GGUF_TYPE_STRING);
+    return at ? gguf_get_val_str(file_, *at) : "";
+  }
+  std::size_t number(const std::string& key) const {
+    auto at = find(key, GGUF_TYPE_UINT32);
+    return at ? gguf_get_val_u32(file_, *at) : 0;
+  }
+  bool denies(const std::string& key) const {
+    auto at = find(key, GGUF_TYPE_BOOL);
+    return at && !gguf_get_val_bool(file_, *at);
+  }
+  std::uint64_t bytes() const {  // the file must have
+    std::uint64_t end = 0;
+    for (std::int64_t i = 0; i < gguf_get_n_tensors(file_); ++i) {
+      end = std::max<std::uint64_t>(
+          end, gguf_get_tensor_offset(file_, i) + gguf_get_tensor_size(file_, i));
+    }
+    return gguf_get_data_offset(file_) + end;
+  }
+
+ private:
+  std::optional<std::int64_t> find(const std::string& key, gguf_type type) const {
+    std::int64_t at = gguf_find_key(file_, key.c_str());
+    if (at < 0 || gguf_get_kv_type(file_, at) != type) return std::nullopt;
+    return at;
+  }
+  gguf_context* file_ = nullptr;
+};
+
 }  // namespace
 
+Result<WeightsHead> Weights::read_head(const std::string& path, Purpose purpose) {
+  Reader file(path);
+  if (!file) return broken(path, "");
+  std::error_code ignored;
+  std::uint64_t size = std::filesystem::file_size(path, ignored);
+  if (size < file.bytes()) {
+    return broken(path, ": it has " + std::to_string(size) + " of " + std::to_string(file.bytes()) +
+                            " bytes");
+  }
+  WeightsHead head{.architecture = file.text("general.architecture")};
+  head.embeds = file.denies(head.architecture + ".attention.causal");
+  head.window = file.number(head.architecture + ".context_length");
+  head.width = file.number(head.architecture + ".embedding_length");
+  if (head.window == 0 || head.width == 0) return broken(path, ": it names no size of its own");
+  if (purpose == Purpose::embedding && !head.embeds) {
+    return fail(ErrorKind::invalid, path +
+                                        ": expected an embedding model (all-MiniLM-L6-v2), this "
+                                        "one (" +
+                                        head.architecture + ") writes text; use local/embed");
+  }
+  if (purpose == Purpose::chat && head.embeds) {
+    return fail(ErrorKind::invalid, path + ": expected a model that chats, this one (" +
+                                        head.architecture +
+                                        ") turns texts into vectors; use --model default");
+  }
+  return head;
+}
+
 Result<WeightsPtr> Weights::load(const std::string& path, Purpose purpose, const Stop& stop) {
-  llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
+  Result<WeightsHead> head = read_head(path, purpose);
+  if (!head) return fail(std::move(head.error()));
   llama_backend_init();
   WeightsPtr out(new Weights(path));
+  out->head_ = std::move(*head);
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = 0;
   params.progress_callback = keep_loading;
@@ -45,35 +130,20 @@ Result<WeightsPtr> Weights::load(const std::string& path, Purpose purpose, const
   out->model_ = llama_model_load_from_file(path.c_str(), params);
   if (!out->model_) {
     if (stop) return fail(ErrorKind::cancelled, "loading the local model was cancelled");
-    return fail(ErrorKind::invalid, path +
-                                        ": expected the weights of a language model (GGUF), the "
-                                        "file is broken or another one; delete it and "
-                                        "`scripts/setup --models …` fetches it again");
+    return broken(path, "");
   }
   out->vocab_ = llama_model_get_vocab(out->model_);
   auto vocabulary = static_cast<std::size_t>(llama_vocab_n_tokens(out->vocab_));
   out->pieces_.resize(vocabulary);
   out->pieces_known_.resize(vocabulary);
-  if (Result<void> fits = out->check(purpose); !fits) return fail(std::move(fits.error()));
+  if (purpose == Purpose::chat) {
+    if (Result<void> found = out->find_turns(); !found) return fail(std::move(found.error()));
+  }
   out->identity_ = identity_of(path);
   return out;
 }
 
-Result<void> Weights::check(Purpose purpose) {
-  std::string architecture = meta("general.architecture");
-  bool embeds = meta((architecture + ".attention.causal").c_str()) == "false";
-  if (purpose == Purpose::embedding) {
-    if (embeds) return {};
-    return fail(ErrorKind::invalid, path_ +
-                                        ": expected an embedding model (all-MiniLM-L6-v2), this "
-                                        "one (" +
-                                        architecture + ") writes text; use local/embed");
-  }
-  if (embeds) {
-    return fail(ErrorKind::invalid, path_ + ": expected a model that chats, this one (" +
-                                        architecture +
-                                        ") turns texts into vectors; use --model default");
-  }
+Result<void> Weights::find_turns() {
   auto control = [&](std::string_view text) {
     Token token = -1;
     int count =
@@ -96,17 +166,7 @@ Weights::~Weights() {
   if (model_) llama_model_free(model_);
 }
 
-std::string Weights::meta(const char* key) const {
-  char buffer[128];
-  int size = llama_model_meta_val_str(model_, key, buffer, sizeof(buffer));
-  return size > 0 ? std::string(buffer) : std::string();
-}
-
 double Weights::parameters() const { return static_cast<double>(llama_model_n_params(model_)); }
-
-std::size_t Weights::window_max() const {
-  return static_cast<std::size_t>(llama_model_n_ctx_train(model_));
-}
 
 std::size_t Weights::kv_bytes() const {
   auto heads = static_cast<std::size_t>(llama_model_n_head(model_));

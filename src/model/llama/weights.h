@@ -23,9 +23,19 @@ using Tokens = std::vector<Token>;
 // Set from any thread: the work in hand ends with Error{cancelled}, between two layers.
 using Stop = std::atomic<bool>;
 
+// What a GGUF file says of itself, read in milliseconds.
+struct WeightsHead {
+  std::string architecture = {};
+  bool embeds = false;      // it turns texts into vectors, and does not chat
+  std::size_t window = 0;   // tokens it was trained to see
+  std::size_t width = 0;    // numbers of a token within it: of a vector, where it embeds
+};
+
 class Weights {
  public:
   enum class Purpose : std::uint8_t { chat, embedding };
+  // Error{invalid}: not whole, or not of such a model.
+  static Result<WeightsHead> read_head(const std::string& path, Purpose purpose);
   // Error{invalid}: not the weights of such a model.
   static Result<std::shared_ptr<Weights>> load(const std::string& path, Purpose purpose,
                                                const Stop& stop);
@@ -37,7 +47,7 @@ class Weights {
   const std::string& path() const { return path_; }
   std::size_t vocabulary() const { return pieces_.size(); }
   double parameters() const;       // how many the model has
-  std::size_t window_max() const;  // tokens it was trained to see
+  std::size_t window_max() const { return head_.window; }
   std::size_t kv_bytes() const;    // of one token in a cache
   Token turn_begins() const { return turn_begins_; }
   Token turn_ends() const { return turn_ends_; }
@@ -50,10 +60,10 @@ class Weights {
 
  private:
   explicit Weights(std::string path) : path_(std::move(path)) {}
-  Result<void> check(Purpose purpose);
-  std::string meta(const char* key) const;  // of the file; empty: not there
+  Result<void> find_turns();
 
   std::string path_;
+  WeightsHead head_ = {};
   llama_model* model_ = nullptr;
   const llama_vocab* vocab_ = nullptr;
   Token turn_begins_ = -1;

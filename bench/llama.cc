@@ -1,0 +1,240 @@
+// What concurrent runs on the local model share: eight replies in one batch beside the same eight
+// one by one, five branches of a 1,000-token prefix beside five prompts of their own, a start that
+// finds the prefix saved beside one that does not, and a machine with other work beside a quiet one.
+// Ours and theirs in turns, on the same loaded weights; the model is the default one, as people run
+// it.
+//
+// `llama [ROUNDS] [MODEL] [FILE]` writes bench/out/llama.json.
+
+#include <base/scope.h>
+#include <model/llama/llama_model.h>
+
+#include <fmt/core.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+namespace ragent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kRuns = 8;
+constexpr std::size_t kBranches = 5;
+constexpr std::uint32_t kRunTokens = 48;  // of each reply
+constexpr std::uint32_t kBranchTokens = 32;  // likewise: a thought, or a call
+constexpr int kPrefixSentences = 62;  // about 1,000 tokens
+
+struct Measured {
+  double median = 0;
+  double spread = 0;  // (largest − smallest) / median
+};
+
+Measured measured(std::vector<double> values) {
+  std::ranges::sort(values);
+  const double median = values[values.size() / 2];
+  return {median, (values.back() - values.front()) / median};
+}
+
+template <class T>
+T must(Result<T> result) {
+  if (result) return std::move(*result);
+  fmt::print(stderr, "llama: {}\n", result.error().message);
+  std::exit(1);
+}
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+struct Bench {
+  std::unique_ptr<Loop> loop = make_loop();
+  LlamaOptions options = {};
+  int prompts = 0;  // so far: no two are alike
+
+  std::unique_ptr<Model> open() { return must(open_llama_model(*loop, options)); }
+
+  ModelRequest request(const std::string& system, const std::string& question,
+                       std::uint32_t tokens) {
+    ModelRequest out;
+    Message rules = Message::of(Role::system, system);
+    rules.stable = true;
+    out.transcript.add(std::move(rules));
+    out.transcript.add(Message::of(Role::user, question));
+    out.options.tokens_max = tokens;
+    return out;
+  }
+  std::string prefix() {
+    std::string out = fmt::format("You plan journeys. These are the notes of case {}.", ++prompts);
+    for (int i = 0; i < kPrefixSentences; ++i) {
+      out += fmt::format(" Train {} leaves Vienna at {} and has {} seats.", i, i % 24, 7 * i % 50);
+    }
+    return out;
+  }
+  // Tokens a second of all requests, at once or one by one.
+  double rate(Model& model, std::vector<ModelRequest> requests, bool at_once) {
+    DeltaSink sink;
+    std::vector<Task<Reply>> tasks;
+    const Clock::time_point start = Clock::now();
+    std::int64_t tokens = 0;
+    for (ModelRequest& each : requests) {
+      if (at_once) {
+        tasks.push_back(model.reply(std::move(each), sink));
+      } else {
+        tokens += must(block_on(*loop, model.reply(std::move(each), sink))).usage.tokens_output;
+      }
+    }
+    if (at_once) {
+      for (auto& each : must(block_on(*loop, when_all(*loop, std::move(tasks))))) {
+        tokens += must(std::move(each)).usage.tokens_output;
+      }
+    }
+    return static_cast<double>(tokens) / seconds_since(start);
+  }
+
+  std::vector<ModelRequest> runs() {
+    std::vector<ModelRequest> out;
+    for (std::size_t i = 0; i < kRuns; ++i) {
+      const std::string question =
+          fmt::format("Tell a long story about ship number {} and its captain.", ++prompts);
+      out.push_back(request("You tell stories.", question, kRunTokens));
+    }
+    return out;
+  }
+  // Tenants share nothing: so do branches of a tenant each.
+  std::vector<ModelRequest> branches(bool shared) {
+    std::vector<ModelRequest> out;
+    const std::string system = prefix();
+    for (std::size_t i = 0; i < kBranches; ++i) {
+      const std::string question =
+          fmt::format("Think aloud, at length: is way {} a good one?", i + 1);
+      out.push_back(request(system, question, kBranchTokens));
+      if (!shared) out.back().tenant = fmt::format("tenant {}", i);
+    }
+    return out;
+  }
+
+  // From opening the model to the first piece of text, by one question after `system`.
+  double first_text(const std::string& system) {
+    const Clock::time_point start = Clock::now();
+    const std::unique_ptr<Model> model = open();
+    std::optional<double> first;
+    DeltaSink sink = [&](const Delta&) {
+      if (!first) first = seconds_since(start);
+    };
+    must(block_on(*loop, model->reply(request(system, "Which train is best?", 8), sink)));
+    return first.value_or(seconds_since(start));
+  }
+};
+
+// Other work on every core, while it lives.
+class Neighbour {
+ public:
+  Neighbour() {
+    for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i) {
+      threads_.emplace_back([](const std::stop_token& stop) {
+        std::atomic<std::uint64_t> work = 0;
+        while (!stop.stop_requested()) work.fetch_add(1, std::memory_order_relaxed);
+      });
+    }
+  }
+
+ private:
+  std::vector<std::jthread> threads_;
+};
+
+struct Pair {
+  std::vector<double> ours = {};
+  std::vector<double> theirs = {};
+};
+
+Json row(const std::string& metric, const std::string& unit, const std::string& peer, Pair pair) {
+  const Measured ours = measured(std::move(pair.ours));
+  const Measured theirs = measured(std::move(pair.theirs));
+  const bool less_is_better = unit == "s";
+  const double ratio = less_is_better ? theirs.median / ours.median : ours.median / theirs.median;
+  fmt::print("{:<28}{:>8.2f} {:<9}{:>14}{:>8.2f}{:>8.2f} ± {:.0f} %\n", metric, ours.median, unit,
+             peer, theirs.median, ratio, 100 * std::max(ours.spread, theirs.spread));
+  return Json::object({{"metric", metric},
+                       {"unit", unit},
+                       {"ours", ours.median},
+                       {"peer", peer},
+                       {"theirs", theirs.median},
+                       {"ratio", ratio},
+                       {"spread", std::max(ours.spread, theirs.spread)}});
+}
+
+// Both, the order changing from round to round.
+template <class Ours, class Theirs>
+void in_turns(int round, Pair& pair, Ours ours, Theirs theirs) {
+  if (round % 2 == 0) pair.ours.push_back(ours());
+  pair.theirs.push_back(theirs());
+  if (round % 2 != 0) pair.ours.push_back(ours());
+}
+
+std::string machine(const std::string& model) {
+  utsname name = {};
+  ::uname(&name);
+  return fmt::format("{} {} {}, {} cores, {}", name.sysname, name.release, name.machine,
+                     std::thread::hardware_concurrency(), model);
+}
+
+int bench(int rounds, const std::string& model_name, const std::string& file) {
+  Bench bench{.options = {.model = model_name}};
+  Pair batch;
+  Pair fork;
+  Pair noise;
+  Pair start;
+  {
+    const std::unique_ptr<Model> model = bench.open();
+    bench.rate(*model, bench.runs(), true);  // loads the weights
+    for (int i = 0; i < rounds; ++i) {
+      in_turns(
+          i, batch, [&] { return bench.rate(*model, bench.runs(), true); },
+          [&] { return bench.rate(*model, bench.runs(), false); });
+      in_turns(
+          i, fork, [&] { return bench.rate(*model, bench.branches(true), true); },
+          [&] { return bench.rate(*model, bench.branches(false), false); });
+      in_turns(
+          i, noise,
+          [&] {
+            const Neighbour neighbour;
+            return bench.rate(*model, bench.runs(), true);
+          },
+          [&] { return bench.rate(*model, bench.runs(), true); });
+    }
+  }
+  const std::filesystem::path cache =
+      std::filesystem::temp_directory_path() / fmt::format("ragent-bench-llama-{}", ::getpid());
+  bench.options.cache_dir = cache;
+  for (int i = 0; i < rounds; ++i) {
+    const std::string system = bench.prefix();
+    start.theirs.push_back(bench.first_text(system));
+    start.ours.push_back(bench.first_text(system));
+  }
+  std::filesystem::remove_all(cache);
+  Json::Array rows;
+  rows.push_back(row("batch of 8", "tokens/s", "one by one", std::move(batch)));
+  rows.push_back(row("kv fork", "tokens/s", "one by one", std::move(fork)));
+  rows.push_back(row("second start", "s", "first start", std::move(start)));
+  rows.push_back(row("with a busy neighbour", "tokens/s", "quiet", std::move(noise)));
+  const Json out = Json::object(
+      {{"name", "llama"}, {"machine", machine(model_name)}, {"rows", Json(std::move(rows))}});
+  std::filesystem::create_directories(std::filesystem::path(file).parent_path());
+  std::ofstream(file) << out.dump() << '\n';
+  return 0;
+}
+
+}  // namespace
+}  // namespace ragent
+
+int main(int argc, char** argv) {
+  const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 3;
+  const std::string model = argc > 2 ? argv[2] : "local/default";
+  return ragent::bench(rounds, model, argc > 3 ? argv[3] : "bench/out/llama.json");
+}
