@@ -1,8 +1,9 @@
 # Two commands to begin with: `make demo` and `make test`. `make` alone lists them all.
 MODELS ?= tiny
+PREFIX ?= /usr/local
 unexport MAKEFLAGS
 
-.PHONY: help demo test test-long test-providers build bench lint format asan tsan fuzz clean setup
+.PHONY: help demo test test-long test-providers build install bench lint format asan tsan fuzz clean setup
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
@@ -31,6 +32,11 @@ test-providers:  ## every way in which a model's server fails, and many calls to
 build:  ## the ragent command, optimised, in build/release/bin
 	@scripts/setup --models $(MODELS)
 	@scripts/build release ragent
+
+install:  ## for other CMake projects, into PREFIX (default /usr/local)
+	@scripts/setup --models ''
+	@scripts/build release installed
+	@cmake --install build/release --prefix $(PREFIX) >build/install.log || { tail build/install.log; exit 1; }
 
 bench:  ## benchmarks, optimised, results in bench/out
 	@scripts/setup --models $(MODELS)

@@ -2,6 +2,7 @@
 
 # Every target of ours may include <ragent/...>; only the project itself sees src/.
 add_library(ragent_headers INTERFACE)
+target_compile_features(ragent_headers INTERFACE cxx_std_23)
 target_include_directories(ragent_headers INTERFACE
   "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:include>")
 set_target_properties(ragent_headers PROPERTIES EXPORT_NAME headers)
