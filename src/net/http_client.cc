@@ -2,8 +2,8 @@
 
 #include <base/scope.h>
 #include <base/text.h>
+#include <net/curl.h>
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,13 +18,13 @@ namespace {
 using std::chrono::milliseconds;
 
 struct CloseMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  void operator()(CURLM* multi) const { curl().multi_cleanup(multi); }
 };
 struct CloseEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  void operator()(CURL* easy) const { curl().easy_cleanup(easy); }
 };
 struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
 using List = std::unique_ptr<curl_slist, FreeList>;
 
@@ -93,7 +93,7 @@ class CurlClient final : public HttpClient {
       : loop_(loop),
         options_(std::move(options)),
         work_(loop),
-        multi_(curl_multi_init()),
+        multi_(curl().multi_init()),
         scope_(loop) {
     RAGENT_ASSERT(multi_ != nullptr);
     set(CURLMOPT_SOCKETFUNCTION, &socket_changed);
@@ -110,14 +110,14 @@ class CurlClient final : public HttpClient {
 
   Result<void> add(Transfer& transfer) {
     transfers_.insert(&transfer);
-    const CURLMcode code = curl_multi_add_handle(multi_.get(), transfer.easy.get());
+    const CURLMcode code = curl().multi_add_handle(multi_.get(), transfer.easy.get());
     transfer.added = code == CURLM_OK;
     if (transfer.added) return {};
     return fail(ErrorKind::unavailable, fmt::format("{} could not be asked ({})", transfer.origin,
-                                                    curl_multi_strerror(code)));
+                                                    curl().multi_strerror(code)));
   }
   void remove(Transfer& transfer) {
-    if (transfer.added) curl_multi_remove_handle(multi_.get(), transfer.easy.get());
+    if (transfer.added) curl().multi_remove_handle(multi_.get(), transfer.easy.get());
     transfers_.erase(&transfer);
   }
 
@@ -131,7 +131,7 @@ class CurlClient final : public HttpClient {
 
   template <class T>
   void set(CURLMoption option, T value) {
-    RAGENT_ASSERT(curl_multi_setopt(multi_.get(), option, value) == CURLM_OK);
+    RAGENT_ASSERT(curl().multi_setopt(multi_.get(), option, value) == CURLM_OK);
   }
   static int socket_changed(CURL*, curl_socket_t fd, int what, void* self, void*) {
     auto& client = *static_cast<CurlClient*>(self);
@@ -177,7 +177,7 @@ class CurlClient final : public HttpClient {
     if (found == sockets_.end() || found->second.ready == 0) return;
     const int ready = std::exchange(found->second.ready, 0);
     int running = 0;
-    curl_multi_socket_action(multi_.get(), fd, ready, &running);
+    curl().multi_socket_action(multi_.get(), fd, ready, &running);
     const auto after = sockets_.find(fd);  // it may be gone, or another one of that number
     if (after == sockets_.end()) return;
     if ((ready & CURL_CSELECT_IN) != 0) respent(fd, after->second, CURL_POLL_IN);
@@ -191,11 +191,11 @@ class CurlClient final : public HttpClient {
   }
   void collect() {
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    while (const CURLMsg* message = curl().multi_info_read(multi_.get(), &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
       Transfer* transfer = nullptr;
-      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+      curl().easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
       transfer->completed(code);
     }
   }
@@ -225,9 +225,9 @@ Task<void> CurlClient::drive() {
     if (timer_ && *timer_ <= loop_.now()) {
       timer_.reset();
       int running = 0;
-      curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+      curl().multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
       long timeout = -1;
-      curl_multi_timeout(multi_.get(), &timeout);
+      curl().multi_timeout(multi_.get(), &timeout);
       if (!timer_) time(timeout);
     }
     for (const int fd : std::exchange(ready_, {})) act(fd);
@@ -239,13 +239,13 @@ Transfer::~Transfer() { client.remove(*this); }
 
 bool Transfer::started() {
   curl_off_t before = 0;
-  curl_easy_getinfo(easy.get(), CURLINFO_PRETRANSFER_TIME_T, &before);
+  curl().easy_getinfo(easy.get(), CURLINFO_PRETRANSFER_TIME_T, &before);
   return before > 0;
 }
 
 bool Transfer::progressed() {
   curl_off_t sent = 0;
-  curl_easy_getinfo(easy.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
+  curl().easy_getinfo(easy.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
   const curl_off_t now = sent + (started() ? 1 : 0);
   return std::exchange(progress, now) != now;
 }
@@ -307,7 +307,7 @@ void Transfer::completed(CURLcode code) {
 }
 
 Error Transfer::error_of(CURLcode code) {
-  const std::string detail = printable(message[0] ? message : curl_easy_strerror(code), 300);
+  const std::string detail = printable(message[0] ? message : curl().easy_strerror(code), 300);
   const auto unavailable = [&](std::string_view what) {
     return Error{.kind = ErrorKind::unavailable,
                  .message = fmt::format("{} {} ({})", origin, what, detail)};
@@ -376,7 +376,7 @@ Result<List> list_of(const HttpRequest& request) {
   }
   List list;
   const auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    curl_slist* longer = curl().slist_append(list.get(), line.c_str());
     if (!longer) throw std::bad_alloc();
     static_cast<void>(list.release());  // the head of the longer one
     list.reset(longer);
@@ -390,11 +390,11 @@ Result<List> list_of(const HttpRequest& request) {
 }
 
 Result<void> Transfer::set_up(const HttpClientOptions& options) {
-  easy.reset(curl_easy_init());
+  easy.reset(curl().easy_init());
   if (!easy) return fail(ErrorKind::unavailable, "out of memory for a call to " + origin);
   bool good = true;
   const auto set = [&](CURLoption option, auto value) {
-    good = good && curl_easy_setopt(easy.get(), option, value) == CURLE_OK;
+    good = good && curl().easy_setopt(easy.get(), option, value) == CURLE_OK;
   };
   const HttpRequest& request = call.request;
   if (!is_token(request.method)) return fail(ErrorKind::invalid, "the method is no word");
@@ -460,7 +460,7 @@ Task<HttpResponse> CurlClient::send(HttpCall call) {
     if (transfer.done && transfer.unread.empty()) break;
     if (std::exchange(transfer.paused, false)) {
       transfer.heard = loop_.now();
-      curl_easy_pause(transfer.easy.get(), CURLPAUSE_CONT);  // may call back, and store more
+      curl().easy_pause(transfer.easy.get(), CURLPAUSE_CONT);  // may call back, and store more
     }
     // Also while bytes come: who sends without end must not outlive the call's time.
     if (limited && loop_.now() >= end) {
@@ -478,11 +478,28 @@ Task<HttpResponse> CurlClient::send(HttpCall call) {
 
 }  // namespace
 
+namespace {
+
+// What stands in where there is no libcurl.
+class NoClient final : public HttpClient {
+ public:
+  explicit NoClient(Error why) : why_(std::move(why)) {}
+  Task<HttpResponse> send(HttpCall) override { co_return why_; }
+
+ private:
+  Error why_;
+};
+
+}  // namespace
+
 std::unique_ptr<HttpClient> make_http_client(Loop& loop, HttpClientOptions options) {
+  if (Result<void> loaded = load_curl(); !loaded) {
+    return std::make_unique<NoClient>(std::move(loaded.error()));
+  }
   // Thread-safe and counted; never undone, as other parts of the program may use libcurl.
-  RAGENT_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+  RAGENT_ASSERT(curl().global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
   // A resolver of libcurl's own thread: else a slow name would stop the shard.
-  RAGENT_ASSERT((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) != 0);
+  RAGENT_ASSERT((curl().version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) != 0);
   return std::make_unique<CurlClient>(loop, std::move(options));
 }
 
