@@ -112,7 +112,7 @@ struct Bench {
     const std::string system = prefix();
     for (std::size_t i = 0; i < kBranches; ++i) {
       const std::string question =
-          fmt::format("Think aloud, at length: is way {} a good one?", i + 1);
+          fmt::format("Tell a long story about a passenger of train {}.", i + 1);
       out.push_back(request(system, question, kBranchTokens));
       if (!shared) out.back().tenant = fmt::format("tenant {}", i);
     }

@@ -20,15 +20,15 @@ Error cancelled() {
 struct Batch::Evaluated {
   Slot& slot;
   bool await_ready() const { return slot.evaluated == slot.tokens.size(); }
-  void await_suspend(std::coroutine_handle<> handle) { slot.waits = handle; }
+  void await_suspend(std::coroutine_handle<> handle) { slot.waits_ = handle; }
   Result<void> await_resume() {
-    slot.waits = {};
-    if (!slot.failed) return {};
-    Error error = std::move(*slot.failed);
-    slot.failed.reset();
+    slot.waits_ = {};
+    if (!slot.failed_) return {};
+    Error error = std::move(*slot.failed_);
+    slot.failed_.reset();
     return fail(std::move(error));
   }
-  ~Evaluated() { slot.waits = {}; }
+  ~Evaluated() { slot.waits_ = {}; }
 };
 
 struct Batch::Until {
@@ -83,7 +83,7 @@ Task<Batch::Lease> Batch::reserve(std::size_t tokens, const Stop& stop) {
 
 Task<void> Batch::wait_for(Slot& slot, std::size_t count) {
   co_await Until{*this, [&slot, count] {
-                   return slot.evaluated >= count || !slot.stop || slot.tokens.size() < count;
+                   return slot.evaluated >= count || !slot.stop_ || slot.tokens.size() < count;
                  }};
 }
 
@@ -92,13 +92,13 @@ void Batch::release(Lease& lease) {
   Slot* slot = lease.slot_;
   if (!slot) return;
   truncate(*slot, slot->evaluated);
-  slot->stop = nullptr;
-  slot->writes = false;
-  slot->used = ++turns_;
+  slot->stop_ = nullptr;
+  slot->writes_ = false;
+  slot->used_ = ++turns_;
   // A cache that is full of what nobody asks for makes every look at it longer.
   auto kept = [&] {
     std::size_t count = 0;
-    for (const Slot& each : slots_) count += each.stop ? 0 : each.evaluated;
+    for (const Slot& each : slots_) count += each.stop_ ? 0 : each.evaluated;
     return count;
   };
   while (kept() > context_->cells() / 2) {
@@ -119,17 +119,17 @@ void Batch::forget(Slot& slot) {
 Batch::Slot* Batch::oldest_idle(const Slot* except) {
   Slot* oldest = nullptr;
   for (Slot& slot : slots_) {
-    if (slot.stop || slot.evaluated == 0 || &slot == except) continue;
-    if (!oldest || slot.used < oldest->used) oldest = &slot;
+    if (slot.stop_ || slot.evaluated == 0 || &slot == except) continue;
+    if (!oldest || slot.used_ < oldest->used_) oldest = &slot;
   }
   return oldest;
 }
 
 Batch::Slot& Batch::take(Lease& lease, Slot* source, std::size_t common) {
-  bool taken_over = source && !source->stop && source->tokens.size() <= common + kEndDropped;
+  bool taken_over = source && !source->stop_ && source->tokens.size() <= common + kEndDropped;
   Slot* slot = taken_over ? source : nullptr;
   for (Slot& each : slots_) {
-    if (!slot && !each.stop && each.evaluated == 0) slot = &each;
+    if (!slot && !each.stop_ && each.evaluated == 0) slot = &each;
   }
   if (!slot) slot = oldest_idle(source);
   RAGENT_ASSERT(slot);  // fewer replies than sequences
@@ -144,12 +144,12 @@ Batch::Slot& Batch::take(Lease& lease, Slot* source, std::size_t common) {
       slot->marks = source->marks;
       slot->written_text = source->written_text;
       slot->written_tokens = source->written_tokens;
-      source->used = ++turns_;
+      source->used_ = ++turns_;
     }
   }
   truncate(*slot, common);
-  slot->stop = lease.stop_;
-  slot->used = ++turns_;
+  slot->stop_ = lease.stop_;
+  slot->used_ = ++turns_;
   lease.slot_ = slot;
   return *slot;
 }
@@ -197,7 +197,7 @@ bool Batch::resume_conditions() {
 // is left evenly.
 std::vector<std::size_t> Batch::shares(const std::vector<Slot*>& waiting) const {
   bool mixed = waiting.size() > 1 &&
-               std::ranges::any_of(waiting, [](const Slot* slot) { return slot->writes; });
+               std::ranges::any_of(waiting, [](const Slot* slot) { return slot->writes_; });
   std::size_t left = mixed ? limits::kPrefillTokensMax + waiting.size() : context_->kBatchTokens;
   std::vector<std::size_t> order(waiting.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -219,12 +219,12 @@ LlamaContext::Decoded Batch::decode(const std::vector<Slot*>& waiting,
   for (std::size_t i = 0; i < waiting.size(); ++i) {
     Slot& slot = *waiting[i];
     std::span<const Token> tokens = std::span(slot.tokens).subspan(slot.evaluated, shares[i]);
-    slot.part = i;
+    slot.part_ = i;
     parts.push_back({.sequence = slot.sequence,
                      .tokens = tokens,
                      .position = slot.evaluated,
                      .logits = slot.evaluated + tokens.size() == slot.tokens.size()});
-    stops.push_back(slot.stop);
+    stops.push_back(slot.stop_);
   }
   for (;;) {
     LlamaContext::Decoded decoded = context_->decode(parts, stops);
@@ -243,29 +243,29 @@ void Batch::finish(const std::vector<Slot*>& waiting, const std::vector<std::siz
     if (decoded == Decoded::done) {
       slot.evaluated += shares[i];
       if (slot.evaluated < slot.tokens.size()) continue;
-      slot.writes = true;
+      slot.writes_ = true;
       if (!std::isfinite(logits(slot).front())) {
-        slot.failed = Error{.kind = ErrorKind::invalid,
-                            .message = weights().path() +
-                                       ": the weights make no numbers, the file is damaged; "
-                                       "delete it and `scripts/setup --models …` fetches it "
-                                       "again"};
+        slot.failed_ = Error{.kind = ErrorKind::invalid,
+                             .message = weights().path() +
+                                        ": the weights make no numbers, the file is damaged; "
+                                        "delete it and `scripts/setup --models …` fetches it "
+                                        "again"};
       }
     } else if (decoded == Decoded::stopped) {
-      slot.failed = cancelled();
+      slot.failed_ = cancelled();
     } else {
-      slot.failed =
+      slot.failed_ =
           Error{.kind = ErrorKind::unavailable,
                 .message = "the local model could not evaluate " + std::to_string(shares[i]) +
                            " tokens after " + std::to_string(slot.evaluated) +
                            (decoded == Decoded::full ? ": its cache is full" : "")};
     }
-    if (slot.failed) truncate(slot, slot.evaluated);
+    if (slot.failed_) truncate(slot, slot.evaluated);
   }
   // Only now: whoever goes on may look at the others.
   for (Slot* slot : waiting) {
-    bool ready = slot->failed || slot->evaluated == slot->tokens.size();
-    if (ready && slot->waits) slot->waits.resume();
+    bool ready = slot->failed_ || slot->evaluated == slot->tokens.size();
+    if (ready && slot->waits_) slot->waits_.resume();
   }
 }
 
@@ -273,7 +273,7 @@ bool Batch::turn() {
   bool resumed = resume_conditions();
   std::vector<Slot*> waiting;
   for (Slot& slot : slots_) {
-    if (slot.waits && slot.stop) waiting.push_back(&slot);
+    if (slot.waits_ && slot.stop_) waiting.push_back(&slot);
   }
   if (waiting.empty()) return resumed;
   std::vector<std::size_t> tokens = shares(waiting);

@@ -35,16 +35,16 @@ class Batch {
     // What the model wrote last: cut into tokens anew, the same text could differ.
     std::string written_text = {};
     Tokens written_tokens = {};
-    bool busy() const { return stop != nullptr; }
+    bool busy() const { return stop_ != nullptr; }
 
    private:
     friend class Batch;
-    const Stop* stop = nullptr;  // of the reply in the making; null: kept
-    bool writes = false;  // its prompt has been evaluated
-    std::size_t part = 0;  // of the latest batch
-    std::uint64_t used = 0;  // when, in turns
-    std::coroutine_handle<> waits = {};
-    std::optional<Error> failed = {};
+    const Stop* stop_ = nullptr;  // of the reply in the making; null: kept
+    bool writes_ = false;  // its prompt has been evaluated
+    std::size_t part_ = 0;  // of the latest batch
+    std::uint64_t used_ = 0;  // when, in turns
+    std::coroutine_handle<> waits_ = {};
+    std::optional<Error> failed_ = {};
   };
 
   explicit Batch(std::unique_ptr<LlamaContext> context);
@@ -79,7 +79,7 @@ class Batch {
 
   // Error{cancelled}, Error{unavailable}: nothing after what is evaluated is left in the slot.
   Task<void> append(Slot& slot, Tokens tokens = {});
-  std::span<const float> logits(const Slot& slot) const { return context_->logits(slot.part); }
+  std::span<const float> logits(const Slot& slot) const { return context_->logits(slot.part_); }
   void truncate(Slot& slot, std::size_t size);
   bool load(Slot& slot, const std::string& path, const Tokens& tokens);
   Result<void> save(const Slot& slot, const std::string& path) const;

@@ -6,7 +6,7 @@
 #include <base/hash.h>
 
 #include <algorithm>
-#include <cmath>
+#include <ctime>
 #include <filesystem>
 #include <llama.h>
 #include <sched.h>
@@ -25,6 +25,13 @@ constexpr int kAborted = 2;  // likewise
 bool all_set(void* stops) {
   const auto& flags = *static_cast<const std::vector<const Stop*>*>(stops);
   return std::ranges::all_of(flags, [](const Stop* stop) { return stop->load(); });
+}
+
+// Of the calling thread.
+std::chrono::nanoseconds processor_time() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 // Several windows where memory allows: runs at once and sequences kept for later share them.
@@ -53,7 +60,7 @@ extern "C" void ragent_spin_once() {
 
 Result<std::unique_ptr<LlamaContext>> LlamaContext::open(WeightsPtr weights,
                                                          const Options& options) {
-  std::unique_ptr<LlamaContext> out(new LlamaContext(std::move(weights)));
+  std::unique_ptr<LlamaContext> out(new LlamaContext(std::move(weights), options.threads));
   const Weights& model = *out->weights_;
   out->window_ = std::min<std::size_t>(options.window, model.window_max());
   llama_context_params params = llama_context_default_params();
@@ -73,7 +80,8 @@ Result<std::unique_ptr<LlamaContext>> LlamaContext::open(WeightsPtr weights,
   return out;
 }
 
-LlamaContext::LlamaContext(WeightsPtr weights) : weights_(std::move(weights)) {}
+LlamaContext::LlamaContext(WeightsPtr weights, std::uint32_t threads)
+    : weights_(std::move(weights)), pace_(threads) {}
 
 LlamaContext::~LlamaContext() {
   if (batch_) llama_batch_free(*batch_);
@@ -81,6 +89,17 @@ LlamaContext::~LlamaContext() {
 }
 
 std::size_t LlamaContext::cells() const { return llama_n_ctx(context_); }
+
+int LlamaContext::evaluate() {
+  auto wall = std::chrono::steady_clock::now();
+  auto processor = processor_time();
+  std::uint32_t threads = pace_.threads(wall);
+  llama_set_n_threads(context_, static_cast<int>(threads), static_cast<int>(threads));
+  int failed = llama_decode(context_, *batch_);
+  auto end = std::chrono::steady_clock::now();
+  pace_.took(threads, end - wall, processor_time() - processor, end);
+  return failed;
+}
 
 LlamaContext::Decoded LlamaContext::decode(const std::vector<Part>& parts,
                                            const std::vector<const Stop*>& stops) {
@@ -102,7 +121,7 @@ LlamaContext::Decoded LlamaContext::decode(const std::vector<Part>& parts,
     }
   }
   llama_set_abort_callback(context_, all_set, const_cast<std::vector<const Stop*>*>(&stops));
-  int failed = llama_decode(context_, *batch_);
+  int failed = evaluate();
   llama_set_abort_callback(context_, nullptr, nullptr);
   if (!failed) return Decoded::done;
   for (const Part& part : parts) truncate(part.sequence, part.position);

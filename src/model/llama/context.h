@@ -8,11 +8,12 @@
 // Sequences share cells: fork() copies none, it marks them as another sequence's too.
 #pragma once
 
+#include <model/llama/pace.h>
 #include <model/llama/weights.h>
 
 #include <span>
 
-struct llama_batch;
+struct llama_batch;  // NOLINT(readability-identifier-naming): llama.cpp names it
 struct llama_context;
 
 namespace ragent {
@@ -56,10 +57,12 @@ class LlamaContext {
   bool load(int sequence, const std::string& path, std::size_t size);
 
  private:
-  explicit LlamaContext(WeightsPtr weights);
+  LlamaContext(WeightsPtr weights, std::uint32_t threads);
+  int evaluate();  // the batch; what llama_decode answers
 
   WeightsPtr weights_;
   std::size_t window_ = 0;
+  Pace pace_;
   llama_context* context_ = nullptr;
   std::unique_ptr<llama_batch> batch_;  // its arrays hold kBatchTokens
   std::vector<std::int32_t> outputs_ = {};  // by part: where in the batch its logits are
