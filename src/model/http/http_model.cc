@@ -1,6 +1,7 @@
 #include <model/http/http_model.h>
 
 #include <base/random.h>
+#include <base/scope.h>
 #include <base/text.h>
 #include <model/http/account.h>
 #include <model/http/catalog.h>
@@ -10,6 +11,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 
@@ -55,6 +57,7 @@ Endpoint::Ending ending_of(int status, const Error* error, Rates rates) {
 // What the models of one loop share.
 struct Wiring {
   Loop& loop;
+  milliseconds hedge_after = {};
   std::shared_ptr<HttpClient> client;  // shared by the models of the loop
   std::unique_ptr<Random> random;
   bool stream = true;
@@ -85,6 +88,9 @@ class HttpModel : public Model {
     HttpResponse refusal = {};  // its status is 0 while none came
   };
 
+  struct Race;
+  Task<Reply> hedged(Call& call, DeltaSink& sink);
+  static Task<void> run(HttpModel& model, Call call, Race& race, std::size_t index);
   Task<Reply> attempt(Call& call, DeltaSink& sink);
   Result<Reply> read(Result<HttpResponse> response, Reading& reading) const;
   std::optional<milliseconds> wait_before(int attempt, const Error& error, const Call& call);
@@ -112,7 +118,7 @@ Task<Reply> HttpModel::reply(ModelRequest request, DeltaSink& deltas) {
     if (deltas) deltas(delta);
   };
   for (int number = 1;; ++number) {
-    Result<Reply> reply = co_await attempt(call, sink).result();
+    Result<Reply> reply = co_await hedged(call, sink).result();
     if (reply) {
       if (!call.text_streamed && !reply->text.empty()) sink({.text = reply->text});
       co_return std::move(*reply);
@@ -124,6 +130,52 @@ Task<Reply> HttpModel::reply(ModelRequest request, DeltaSink& deltas) {
     co_await loop.sleep(*wait);
     if (std::exchange(call.streamed, false) && deltas) deltas({.kind = Delta::Kind::restart});
     call.text_streamed = false;
+  }
+}
+
+// Two requests for one reply. The first that says something has won.
+struct HttpModel::Race {
+  Race(Loop& loop, DeltaSink& to) : changed(loop), sink(to) {}
+  Signal changed;
+  DeltaSink& sink;
+  std::optional<std::size_t> winner = {};
+  std::array<std::optional<Result<Reply>>, 2> results = {};
+};
+
+Task<void> HttpModel::run(HttpModel& model, Call call, Race& race, std::size_t index) {
+  DeltaSink sink = [&race, index](const Delta& delta) {
+    if (!race.winner) race.winner = index;
+    if (race.winner == index) race.sink(delta);
+    race.changed.set();
+  };
+  race.results.at(index) = co_await model.attempt(call, sink).result();
+  race.changed.set();
+}
+
+// Sends a second request when the first has said nothing for a while, within the budget of retries
+// (Dean and Barroso 2013, "The Tail at Scale").
+Task<Reply> HttpModel::hedged(Call& call, DeltaSink& sink) {
+  if (wiring_.hedge_after.count() == 0) co_return co_await attempt(call, sink);
+  Loop& loop = wiring_.loop;
+  Race race(loop, sink);
+  Scope scope(loop);
+  scope.spawn(run(*this, call, race, 0));
+  std::size_t started = 1;
+  if (!co_await race.changed.until(loop.now() + wiring_.hedge_after) &&
+      endpoint_->may_retry(loop.now())) {
+    scope.spawn(run(*this, call, race, started++));
+  }
+  for (;;) {
+    // Who said something first, else who answered well, else, when all have failed, the first.
+    for (std::size_t i = 0; i < started; ++i) {
+      auto& result = race.results.at(i);
+      if (result && (race.winner == i || (!race.winner && *result))) co_return std::move(*result);
+    }
+    bool all = std::ranges::all_of(race.results.begin(), race.results.begin() + started,
+                                   [](const auto& result) { return result.has_value(); });
+    if (all) co_return std::move(*race.results.front());
+    race.changed.reset();
+    co_await race.changed;
   }
 }
 
@@ -212,6 +264,8 @@ class Endpoints {
     }
     if (!options_.client) options_.client = [](Loop& loop) { return make_http_client(loop); };
     if (!options_.random) options_.random = make_system_random;
+    const char* hedge = options_.environment("RAGENT_HEDGE_AFTER");
+    if (hedge) options_.hedge_after = duration_of(hedge).value_or(options_.hedge_after);
   }
 
   Result<std::unique_ptr<Model>> open(const std::string& name, Loop& loop) {
@@ -227,6 +281,7 @@ class Endpoints {
     if (!endpoint) endpoint = std::make_shared<Endpoint>(host_of((*account)->base_url));
     return std::make_unique<HttpModel>(name, std::move(**account), endpoint,
                                        Wiring{.loop = loop,
+                                              .hedge_after = options_.hedge_after,
                                               .client = std::move(client),
                                               .random = options_.random(),
                                               .stream = options_.stream});

@@ -22,6 +22,9 @@ struct HttpModelsOptions {
   std::function<const char*(const char* name)> environment = {};  // null: the process's
   std::function<std::unique_ptr<HttpClient>(Loop&)> client = {};  // null: the real one
   std::function<std::unique_ptr<Random>()> random = {};  // null: the kernel's
+  // A second request when the first has said nothing for so long; the first to speak is taken. 0:
+  // never. The variable RAGENT_HEDGE_AFTER ("800ms", "2s") sets it too.
+  std::chrono::milliseconds hedge_after = {};
   bool stream = true;  // false: plain replies, which show a stall only by their end
 };
 

@@ -193,6 +193,29 @@ TEST_F(HttpModelTest, NobodyWaitsLongerThanTheDeadlineForRetryAfter) {
   EXPECT_EQ(stub.count(), 1U);
 }
 
+TEST_F(HttpModelTest, ASilentRequestIsHedged) {
+  stub.fault({{.kind = FaultKind::silent, .times = 1}});
+  auto model = source(true, {{"RAGENT_HEDGE_AFTER", "50ms"}})(stub.url() + "#stub", *loop);
+  ASSERT_TRUE(model) << model.error().message;
+  auto began = std::chrono::steady_clock::now();
+  Result<Reply> reply = ask(**model);
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->text, "Hello there.");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  EXPECT_EQ(stub.count(), 2U);
+  EXPECT_EQ(ask(**model)->text, "Hello there.");  // a quick one is asked once
+  EXPECT_EQ(stub.count(), 3U);
+}
+
+TEST_F(HttpModelTest, WhenBothOfAHedgeFailTheCallIsTriedAgain) {
+  stub.fault({{.kind = FaultKind::slow, .delay = 100ms, .times = 1},
+              {.kind = FaultKind::status, .status = 503, .times = 1}});
+  auto model = source(true, {{"RAGENT_HEDGE_AFTER", "20ms"}})(stub.url() + "#stub", *loop);
+  Result<Reply> reply = ask(**model);
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->text, "Hello there.");
+}
+
 TEST_F(HttpModelTest, ManyCallsInAnOutageAreHardlyMoreRequests) {
   stub.down(stub::Down::status);
   auto model = open(stub, *loop);
