@@ -38,10 +38,12 @@ install:  ## for other CMake projects, into PREFIX (default /usr/local)
 	@scripts/build release installed
 	@cmake --install build/release --prefix $(PREFIX) >build/install.log || { tail build/install.log; exit 1; }
 
-bench:  ## benchmarks, optimised, results in bench/out
+# The local models are fetched where they are measured.
+bench: MODELS = $(if $(filter-out llama,$(ONLY)),tiny,small,default)
+bench:  ## benchmarks, optimised, results in bench/out; ONLY=name for one of bench/*.cc
 	@scripts/setup --models $(MODELS)
-	@scripts/build release
-	@scripts/run_bench build/release
+	@scripts/build release $(ONLY:%=bench_%)
+	@scripts/run_bench build/release $(ONLY)
 
 lint:  ## formatting, clang-tidy, arrows between folders, public headers, sizes
 	@scripts/setup --models ''
