@@ -16,11 +16,20 @@ namespace ragent {
 
 class Store;
 class EngineCore;
+class Engine;
 struct World;  // src/runtime/world.h: loops, pools, randomness; replaced by the simulator
 
 // Opens the models whose names it knows, for one shard; null for the others.
 using ModelSource =
     std::function<Result<std::unique_ptr<Model>>(const std::string& name, Loop& loop)>;
+
+// What works beside an engine, from when the home is its own until it closes.
+class EngineService {
+ public:
+  virtual ~EngineService() = default;
+};
+using ServiceSource =
+    std::function<Result<std::unique_ptr<EngineService>>(Engine& engine, const std::string& home)>;
 
 struct EngineOptions {
   std::string home = {};            // empty: the folder RAGENT_HOME, else ./.ragent
@@ -39,6 +48,10 @@ struct EngineOptions {
   // How long runs wait for space on a full disk. Then the engine stops: every call and every handle
   // answers the store's Error, and the next engine of this home carries the runs on.
   std::chrono::milliseconds full_disk_wait = std::chrono::minutes(1);
+  // Lets the other commands of this home attach (HOME/ragent.sock): they share its engine and its
+  // models. Needs threads, no store of your own, and services: those of embedded().
+  bool share = true;
+  std::vector<ServiceSource> services = {};
   std::unique_ptr<World> world = {};  // null: the real one
   EngineOptions();
   EngineOptions(EngineOptions&&) noexcept;
@@ -130,6 +143,7 @@ class RunHandle {
 
   struct State;
   explicit RunHandle(std::shared_ptr<State> state);
+  const std::shared_ptr<State>& state() const { return state_; }  // for Ragent itself
 
  private:
   std::shared_ptr<State> state_;  // shared with the run on its shard
@@ -159,7 +173,7 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  Result<void> open();  // what the first call does
+  Result<void> open();  // what the first call does; Error{conflict}: another owns the home
   Result<Answer> run(const Agent& agent, Input input, RunOptions options = {});
   // The answer as a T: its schema binds the model, the text is parsed.
   template <class T>

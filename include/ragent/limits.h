@@ -102,6 +102,13 @@ inline constexpr std::size_t kChatHistoryEntryBytesMax = 16u << 10;  // longer o
 inline constexpr std::size_t kChatTurnsShown = 3;  // of a session that is resumed
 inline constexpr std::size_t kChatErrandsMax = 64;  // calls of the engine that wait
 
+// Attach: commands that share the engine of a home's owner
+inline constexpr milliseconds kTakeOverTime = seconds(2);  // for an owner to answer, or another
+inline constexpr milliseconds kOwnerTimeMax = seconds(30);  // of one request to it
+inline constexpr milliseconds kStreamBeat = seconds(1);  // a stream without events says so
+inline constexpr std::size_t kApiThreads = 8;  // requests that wait for the engine at once
+inline constexpr std::size_t kRunsShownDefault = 100;  // of GET /v1/runs without a limit
+
 // JSON and files
 inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kJsonBytesMax = 16u << 20;

@@ -23,8 +23,8 @@ Exit exit_of_word(std::string_view outcome) {
 
 class Follower {
  public:
-  Follower(Engine& engine, RunHandle& handle, const Args& args, const Console& console)
-      : engine_(engine),
+  Follower(Host& host, RunHandle& handle, const Args& args, const Console& console)
+      : host_(host),
         handle_(handle),
         args_(args),
         console_(console),
@@ -92,7 +92,7 @@ class Follower {
   // What the run waits for, and whether it can be had here.
   void look() {
     progress_.say("");
-    Result<std::vector<Ask>> asks = engine_.asks();
+    Result<std::vector<Ask>> asks = host_.asks();
     if (!asks) return leave(console_.report(asks.error()));
     std::erase_if(*asks, [&](const Ask& ask) { return ask.run != handle_.id(); });
     std::erase_if(*asks, [&](const Ask& ask) { return answered_.contains(ask.id); });
@@ -121,7 +121,7 @@ class Follower {
         continue;
       }
       answered_.insert(ask.id);
-      Result<void> done = engine_.answer(ask.id, std::move(*decision));
+      Result<void> done = host_.answer(ask.id, std::move(*decision));
       if (!done) return leave(console_.report(done.error()));
     }
     if (!open.empty()) park_on_asks(open);
@@ -259,7 +259,7 @@ class Follower {
     if (!exit_) exit_ = code;
   }
 
-  Engine& engine_;
+  Host& host_;
   RunHandle& handle_;
   const Args& args_;
   const Console& console_;
@@ -276,21 +276,21 @@ class Follower {
 
 }  // namespace
 
-int follow(Engine& engine, RunHandle& handle, const Args& args, const Console& console) {
-  return Follower(engine, handle, args, console).run();
+int follow(Host& host, RunHandle& handle, const Args& args, const Console& console) {
+  return Follower(host, handle, args, console).run();
 }
 
-int carry_on(const std::string& run, const Args& args, const Console& console,
-             const std::function<Result<void>(Engine&)>& decide) {
+int carry_on(const RunRow& run, const Args& args, const Console& console,
+             const std::function<Result<void>(Host&)>& decide) {
   catch_interrupts();
-  Engine engine(engine_options(args));
-  if (Exit code = open_engine(engine, args, console); code != kExitDone) return code;
-  Result<RunHandle> handle = engine.attach(run);
+  Result<std::unique_ptr<Host>> host = open_home(engine_options(args), args);
+  if (!host) return report_home(host.error(), console);
+  Result<RunHandle> handle = (*host)->attach(run.uid, run.n);
   if (!handle) return console.report(handle.error());
-  Result<void> decided = decide ? decide(engine) : Result<void>();
+  Result<void> decided = decide ? decide(**host) : Result<void>();
   if (!decided) return console.report(decided.error());
   if (args.later) return kExitDone;
-  return follow(engine, *handle, args, console);
+  return follow(**host, *handle, args, console);
 }
 
 int show_end(const std::string& run, const Args& args, const Console& console) {
@@ -313,13 +313,13 @@ int show_end(const std::string& run, const Args& args, const Console& console) {
 int carry_on_all(const std::vector<RunRow>& rows, const Args& args, const Console& console,
                  void (*head)(const RunRow&, const Args&, const Console&)) {
   catch_interrupts();
-  Engine engine(engine_options(args));
-  if (Exit code = open_engine(engine, args, console); code != kExitDone) return code;
+  Result<std::unique_ptr<Host>> host = open_home(engine_options(args), args);
+  if (!host) return report_home(host.error(), console);
   int first = kExitDone;
   for (const RunRow& row : rows) {
     head(row, args, console);
-    Result<RunHandle> handle = engine.attach(row.uid);
-    int code = handle ? follow(engine, *handle, args, console) : console.report(handle.error());
+    Result<RunHandle> handle = (*host)->attach(row.uid, row.n);
+    int code = handle ? follow(**host, *handle, args, console) : console.report(handle.error());
     if (first == kExitDone) first = code;
   }
   return first;

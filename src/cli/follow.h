@@ -1,25 +1,25 @@
 // Following a run to its end, or to where it stands still: what `run`, `resume`, `resolve`,
 // `asks` and `cancel` have in common. It prints, asks the person, and cancels on Ctrl-C.
 //
-//   Result<RunHandle> handle = engine.start(agent, task);
-//   return follow(engine, *handle, args, console);
+//   Result<RunHandle> handle = host->start({.agent = "agents/travel", .input = task});
+//   return follow(**host, *handle, args, console);
 //
 // Main thread.
 #pragma once
 
 #include <cli/args.h>
 #include <cli/console.h>
+#include <api/host.h>
 #include <store/store.h>
-
-#include <ragent/engine.h>
 
 namespace ragent::cli {
 
-int follow(Engine& engine, RunHandle& handle, const Args& args, const Console& console);
+int follow(Host& host, RunHandle& handle, const Args& args, const Console& console);
 // Opens the home, attaches to the run, applies `decide` (a decision that somebody made) and
-// follows the run, so that nothing of what the decision causes is missed.
-int carry_on(const std::string& run, const Args& args, const Console& console,
-             const std::function<Result<void>(Engine&)>& decide = {});
+// follows the run, so that nothing of what the decision causes is missed. What the row counts is
+// not told again.
+int carry_on(const RunRow& run, const Args& args, const Console& console,
+             const std::function<Result<void>(Host&)>& decide = {});
 // The end of a run that is over, as the home keeps it.
 int show_end(const std::string& run, const Args& args, const Console& console);
 // One after another; the first exit code that is not kExitDone is the answer.

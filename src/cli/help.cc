@@ -66,7 +66,7 @@ run parks, says which command answers, and the exit code is 75.
 Ctrl-C cancels the run at its next step; a second one leaves at once and keeps it.
 
 Exit codes: 0 answered, 1 error, 2 usage, 10 failed, 11 gave up, 12 out of budget, 13 cancelled,
-75 waits for you, 76 in doubt, 77 cannot go on, 78 the home is owned by another process.
+75 waits for you, 76 in doubt, 77 cannot go on, 78 the home has an owner that does not share it.
 )"},
     {"runs", "ragent runs [--in-doubt] [--json]", R"(
 What ran here, newest first; also while another process works on this home.

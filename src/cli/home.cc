@@ -108,12 +108,16 @@ EngineOptions engine_options(const Args& args) {
   return embedded(std::move(options));
 }
 
-Exit open_engine(Engine& engine, const Args& args, const Console& console) {
-  Result<void> opened = check_home(home_of(args));
-  if (opened) opened = engine.open();
-  if (opened) return kExitDone;
-  console.report(opened.error());
-  return opened.error().kind == ErrorKind::conflict ? kExitHomeOwned : kExitError;
+Result<std::unique_ptr<Host>> open_home(EngineOptions options, const Args& args) {
+  if (Result<void> folder = check_home(home_of(args)); !folder) {
+    return fail(std::move(folder.error()));
+  }
+  return open_host(std::move(options));
+}
+
+Exit report_home(const Error& error, const Console& console) {
+  console.report(error);
+  return error.kind == ErrorKind::conflict ? kExitHomeOwned : kExitError;
 }
 
 std::string home_of(const Args& args) { return home_folder(args.home); }

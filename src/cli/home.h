@@ -1,4 +1,4 @@
-// Finding things from a command: the home and what is in it, agents by name, the engine.
+// Finding things from a command: the home and what is in it, agents by name, who owns it.
 //
 //   Result<std::unique_ptr<Store>> store = read_home(home_of(args));
 //   Result<std::string> folder = find_agent("travel");           // "agents/travel"
@@ -8,9 +8,8 @@
 
 #include <cli/args.h>
 #include <cli/console.h>
+#include <api/host.h>
 #include <store/store.h>
-
-#include <ragent/engine.h>
 
 namespace ragent::cli {
 
@@ -28,8 +27,10 @@ std::vector<std::string> agent_names();  // in ./agents
 
 // The options of an engine for this home: embedded defaults and scripted models.
 EngineOptions engine_options(const Args& args);
-// Opens it; kExitDone, or what to leave with after having said why.
-Exit open_engine(Engine& engine, const Args& args, const Console& console);
+// The home as ours, or by way of the command that owns it.
+Result<std::unique_ptr<Host>> open_home(EngineOptions options, const Args& args);
+// Says why it could not be opened, and what to leave with.
+Exit report_home(const Error& error, const Console& console);
 
 // " --home DIR" for the commands that are shown: they must work as they stand, in a shell too.
 std::string home_option(const Args& args);

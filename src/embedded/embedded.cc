@@ -1,3 +1,4 @@
+#include <api/server.h>
 #include <base/home.h>
 #include <model/fallback.h>
 #include <model/http/http_model.h>
@@ -28,6 +29,7 @@ EngineOptions embedded(EngineOptions options) {
   if (const char* model = std::getenv("RAGENT_MODEL"); model && options.model.empty()) {
     options.model = model;
   }
+  options.services.push_back(api::api_service());
   options.planners.push_back(direct());
   options.planners.push_back(react());
   std::vector<ModelSource> sources = std::move(options.models);

@@ -38,8 +38,8 @@ EngineOptions::EngineOptions(EngineOptions&&) noexcept = default;
 EngineOptions& EngineOptions::operator=(EngineOptions&&) noexcept = default;
 EngineOptions::~EngineOptions() = default;
 
-EngineCore::EngineCore(EngineOptions options)
-    : options_(std::move(options)), log_(Logger::from_environment()) {
+EngineCore::EngineCore(EngineOptions options, Engine& face)
+    : face_(face), options_(std::move(options)), log_(Logger::from_environment()) {
   options_.home = home_folder(options_.home);
   world_ = options_.world ? std::move(*options_.world) : real_world();
   if (const char* check = std::getenv("RAGENT_CHECK");
@@ -52,7 +52,9 @@ EngineCore::~EngineCore() { close(); }
 
 Result<void> EngineCore::open() {
   std::lock_guard lock(open_mutex_);
-  if (!opened_) opened_ = open_now();
+  const bool was_owned =
+      opened_ && !*opened_ && opened_->error().kind == ErrorKind::conflict && !store_ && !closing_;
+  if (!opened_ || was_owned) opened_ = open_now();
   return *opened_;
 }
 
@@ -66,6 +68,7 @@ Result<void> EngineCore::open_now() {
     // What an earlier engine of this home left running ends before any run is resumed.
     reap_stale(options_.home);
     owns_home_ = true;
+    serve();
   }
   Result<RunId> last = store_->last_run_id();
   if (!last) return fail(std::move(last.error()));
@@ -99,6 +102,19 @@ Result<void> EngineCore::open_now() {
     });
   }
   return {};
+}
+
+// Before the engine is open, so that who comes meanwhile finds somebody: its calls wait for that.
+void EngineCore::serve() {
+  if (!options_.share || options_.threads == 0) return;
+  for (const ServiceSource& source : options_.services) {
+    Result<std::unique_ptr<EngineService>> service = source(face_, options_.home);
+    if (service) {
+      services_.push_back(std::move(*service));
+    } else {
+      log_.warn("the home is not shared", {{"error", service.error().message}});
+    }
+  }
 }
 
 // Before any thread runs: who is where, what was not applied, who goes on.
@@ -182,6 +198,7 @@ void EngineCore::close() {
   }
   if (closing_) return;
   if (*opened_ && options_.close_wait.count() > 0 && !failed()) drain();
+  services_.clear();  // while all that they call can still answer
   {
     std::lock_guard lock(alive_);
     closing_ = true;
@@ -195,6 +212,8 @@ void EngineCore::close() {
   store_pool_.reset();
   blocking_pool_.reset();
   if (owns_home_) reap_stale(options_.home);  // also of calls that ended well
+  writer_.reset();
+  store_.reset();  // now another may own the home, whoever still holds a handle
 }
 
 void EngineCore::drain() {
@@ -225,6 +244,10 @@ Result<void> EngineCore::on_shard_of(const std::string& uid,
   if (Result<void> opened = open(); !opened) return opened;
   const std::optional<std::string> session = places_.find(uid);
   return on_shard<void>(session ? shard_of(*session, shards()) : 0, std::move(body));
+}
+
+Result<void> EngineCore::cancel(const Tenant& tenant, const std::string& run, std::string reason) {
+  return on_shard_of(run, [=](Shard& on) { return on.cancel(tenant, run, reason); });
 }
 
 Shard* EngineCore::current_shard() const {
@@ -289,7 +312,8 @@ bool EngineCore::drive(std::chrono::milliseconds timeout) {
 
 // ---- Engine
 
-Engine::Engine(EngineOptions options) : core_(std::make_shared<EngineCore>(std::move(options))) {}
+Engine::Engine(EngineOptions options)
+    : core_(std::make_shared<EngineCore>(std::move(options), *this)) {}
 
 Engine::~Engine() {
   if (core_) core_->close();
@@ -407,7 +431,7 @@ Result<void> Engine::resolve(const std::string& run, const std::string& step, Re
 }
 
 Result<void> Engine::cancel(const std::string& run, std::string reason, Tenant tenant) {
-  return core_->on_shard_of(run, [=](Shard& on) { return on.cancel(tenant, run, reason); });
+  return core_->cancel(tenant, run, std::move(reason));
 }
 
 Result<std::string> Engine::artifact(std::string bytes, Tenant tenant) {

@@ -2,6 +2,7 @@
 // a shard and back. Shared by the Engine and its run handles; any thread but a shard's.
 #pragma once
 
+#include <runtime/handle.h>
 #include <runtime/shard.h>
 #include <runtime/world.h>
 
@@ -11,14 +12,14 @@
 
 namespace ragent {
 
-class EngineCore {
+class EngineCore final : public HandleOwner {
  public:
-  explicit EngineCore(EngineOptions options);
+  EngineCore(EngineOptions options, Engine& face);
   EngineCore(const EngineCore&) = delete;
   EngineCore& operator=(const EngineCore&) = delete;
-  ~EngineCore();
+  ~EngineCore() override;
 
-  Result<void> open();
+  Result<void> open();  // again after Error{conflict}: the owner of the home may have ended
   void close();  // joins every thread; unfinished runs stay in the journal
 
   // Runs `body` on the shard of a session (or of a run) and waits for what it answers.
@@ -33,13 +34,14 @@ class EngineCore {
   std::size_t place(RunOptions& options, RunHandle::State& state);
   std::size_t shards() const { return runners_.size(); }
 
-  // Waits until `ready` (asked under `mutex`); drives the shard when the engine has no threads.
   void wait(std::mutex& mutex, std::condition_variable& changed, const std::function<bool()>& ready,
-            std::optional<std::chrono::milliseconds> timeout = {});
+            std::optional<std::chrono::milliseconds> timeout) override;
+  Result<void> cancel(const Tenant& tenant, const std::string& run, std::string reason) override;
   bool drive(std::chrono::milliseconds timeout);  // threads = 0: true when something was done
 
  private:
   Result<void> open_now();
+  void serve();
   Result<void> recover();
   void drain();
   void fail_with(Error error);
@@ -76,6 +78,7 @@ class EngineCore {
     std::shared_ptr<Call<T>> call_;  // shared with the caller
   };
 
+  Engine& face_;  // what the services see; it outlives them
   EngineOptions options_;
   World world_;
   Logger log_;
@@ -105,6 +108,7 @@ class EngineCore {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::atomic<std::thread::id>> runners_;  // who runs each loop now; set by itself
   std::vector<std::jthread> threads_;
+  std::vector<std::unique_ptr<EngineService>> services_;
 };
 
 template <class T>
@@ -128,7 +132,7 @@ Result<T> EngineCore::on_shard(std::size_t shard, std::function<Task<T>(Shard&)>
           target.scope().spawn(work(target, std::move(body), std::move(answer)));
         });
   }
-  wait(call->mutex, call->changed, [&] { return call->result || closing_; });
+  wait(call->mutex, call->changed, [&] { return call->result || closing_; }, {});
   std::lock_guard lock(call->mutex);
   if (call->result) return std::move(*call->result);
   return fail(stopped());

@@ -1,15 +1,15 @@
 #include <runtime/handle.h>
 
 #include <ragent/limits.h>
-#include <runtime/engine_core.h>
+#include <runtime/records.h>
 
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace ragent {
 
-RunHandle::State::State(std::shared_ptr<EngineCore> core, Tenant of)
-    : engine(std::move(core)), tenant(std::move(of)) {}
+RunHandle::State::State(std::shared_ptr<HandleOwner> of, Tenant whose)
+    : owner(std::move(of)), tenant(std::move(whose)) {}
 
 RunHandle::State::~State() {
   if (fd_ >= 0) ::close(fd_);
@@ -80,15 +80,30 @@ void RunHandle::State::stand(std::string why) {
   signal();
 }
 
-void RunHandle::State::work() {
+std::string RunHandle::State::work() {
   std::lock_guard lock(mutex_);
-  standing_.clear();
   stopped_ = false;
+  return std::exchange(standing_, {});
 }
 
 std::optional<Event> RunHandle::State::pop(std::chrono::milliseconds timeout) {
-  engine->wait(mutex_, changed_, [this] { return news(); }, timeout);
+  owner->wait(mutex_, changed_, [this] { return news(); }, timeout);
   std::lock_guard lock(mutex_);
+  return front();
+}
+
+RunHandle::State::News RunHandle::State::take() {
+  std::lock_guard lock(mutex_);
+  const bool stands = events_.empty() && stopped_;
+  News out{.event = front()};
+  if (out.event) return out;
+  out.result = result_;
+  if (stands && !result_) out.standing = standing_;
+  return out;
+}
+
+// With mutex_ held: the first event; none: whoever asks is told why.
+std::optional<Event> RunHandle::State::front() {
   std::optional<Event> event;
   if (!events_.empty()) {
     event = std::move(events_.front());
@@ -111,7 +126,7 @@ Result<Answer> RunHandle::State::result() {
 
 Result<Answer> RunHandle::State::wait() {
   auto ready = [this] { return result_ || !standing_.empty(); };
-  engine->wait(mutex_, changed_, ready);
+  owner->wait(mutex_, changed_, ready, {});
   std::lock_guard lock(mutex_);
   if (result_) return *result_;
   return fail(ErrorKind::conflict, standing_);
@@ -130,10 +145,7 @@ int RunHandle::fd() const { return state_->fd(); }
 Result<Answer> RunHandle::wait() { return state_->wait(); }
 
 Result<void> RunHandle::cancel(std::string reason) {
-  return state_->engine->on_shard_of(
-      state_->run, [tenant = state_->tenant, uid = state_->run, reason](Shard& on) {
-        return on.cancel(tenant, uid, reason);
-      });
+  return state_->owner->cancel(state_->tenant, state_->run, std::move(reason));
 }
 
 Event event_of(const Record& record) {

@@ -12,10 +12,20 @@
 
 namespace ragent {
 
-class EngineCore;
+// Whom a handle asks: the engine of this process, or the way to the one of another (src/api).
+class HandleOwner {
+ public:
+  virtual ~HandleOwner() = default;
+  // Waits until `ready` (asked under `mutex`) or the time has passed; an engine without threads
+  // works meanwhile.
+  virtual void wait(std::mutex& mutex, std::condition_variable& changed,
+                    const std::function<bool()>& ready,
+                    std::optional<std::chrono::milliseconds> timeout) = 0;
+  virtual Result<void> cancel(const Tenant& tenant, const std::string& run, std::string reason) = 0;
+};
 
 struct RunHandle::State {
-  State(std::shared_ptr<EngineCore> engine, Tenant tenant);
+  State(std::shared_ptr<HandleOwner> owner, Tenant tenant);
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State();
@@ -25,7 +35,7 @@ struct RunHandle::State {
   void push(Event event);
   void finish(Result<Answer> result);
   void stand(std::string why);  // it waits for a person, or cannot go on
-  void work();  // it goes on again
+  std::string work();  // it goes on again; answers what it stood at
 
   // `then` runs once, where finish() is called; at once when it has been.
   void when_finished(Function then);
@@ -35,16 +45,24 @@ struct RunHandle::State {
   int fd();
   Result<Answer> wait();
   Result<Answer> result();  // after finish()
+  // What pop() would answer now, and why it would answer nothing; for those who wait by fd().
+  struct News {
+    std::optional<Event> event = {};
+    std::optional<Result<Answer>> result = {};  // the end: no event comes any more
+    std::string standing = {};  // what it waits for; said once each time
+    bool any() const { return event || result || !standing.empty(); }
+  };
+  News take();
 
-  std::shared_ptr<EngineCore> engine;  // shared with the Engine: it drives the shard when
-      // the engine has no threads
+  std::shared_ptr<HandleOwner> owner;  // shared with the Engine, or the Host
   const Tenant tenant;  // whose run it is
   std::string run = {};
   std::string session = {};
-  Places::Hold place = {};  // of a start with a key; in the engine above
+  Places::Hold place = {};  // of a start with a key; in the owner above
 
  private:
   void signal();
+  std::optional<Event> front();
   bool news() const { return !events_.empty() || result_ || stopped_; }
 
   std::mutex mutex_;

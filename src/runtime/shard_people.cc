@@ -37,8 +37,10 @@ Task<void> Shard::attach(Tenant tenant, std::string uid, std::shared_ptr<RunHand
   } else if (at_work == uid) {
     co_await live(tenant, uid);
   } else {
+    begin_next(session_key(known->row));  // an earlier one that nobody has carried on yet
     tell_queue(runs_.at(at_work));
   }
+  co_await barrier();  // what it did unheard can be read in the store
 }
 
 // The run in memory, whose state a person may change now.

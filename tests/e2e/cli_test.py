@@ -1,4 +1,5 @@
 """The ragent command as people use it: the real program, a scripted model, real tools."""
+import fcntl
 import json
 import os
 import pathlib
@@ -431,13 +432,22 @@ sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select ma
         runs = self.lines("runs", "--json")
         return self.ragent("trace", runs[0]["run"], "--jsonl")[0] if runs else ""
 
-    def test_others_read_beside_the_owner_and_learn_who_it_is(self):
+    def test_others_read_beside_the_owner_and_attach_to_it(self):
         process = self.start_slow()
         run = self.the_run()
         self.assertEqual(run["state"], "working")
         self.assertIn("slowly", self.ragent("trace", run["run"][:24])[0])
-        for words in (["run", "desk", "hello"], ["resume", run["run"]], ["cancel", run["run"]]):
-            self.assertIn(str(process.pid), self.ragent(*words, code=78)[1])
+        self.assertIn("Good day.", self.ragent("run", "desk", "hello")[0])
+        self.ragent("cancel", run["run"])
+        self.assertEqual(process.wait(timeout=10), 13)
+
+    def test_who_owns_the_home_and_does_not_share_it_is_named(self):
+        self.ragent("run", "desk", "hello")
+        with open(self.folder / ".ragent" / "lock", "r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            self.assertIn(str(os.getpid()), self.ragent("run", "desk", "hello", code=78)[1])
 
     def test_killed_and_cancelled_later(self):
         process = self.start_slow()

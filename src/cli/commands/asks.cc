@@ -50,8 +50,8 @@ int answer_ask(const AskView& view, const Args& args, const Console& console) {
     }
     decision.answer = std::move(*answer);
   }
-  return carry_on(view.run.uid, args, console,
-                  [&](Engine& engine) { return engine.answer(view.ask.id, decision); });
+  return carry_on(view.run, args, console,
+                  [&](Host& host) { return host.answer(view.ask.id, decision); });
 }
 
 }  // namespace

@@ -19,12 +19,12 @@ int cancel_command(const Args& args, const Console& console) {
   std::string reason = args.reason.empty() ? "cancelled by " + user_name() : args.reason;
   // Cancelled before anything else of it goes on; often it has ended when this returns.
   catch_interrupts();
-  Engine engine(engine_options(args));
-  if (Exit code = open_engine(engine, args, console); code != kExitDone) return code;
-  Result<void> done = engine.cancel(row->uid, reason);
+  Result<std::unique_ptr<Host>> host = open_home(engine_options(args), args);
+  if (!host) return report_home(host.error(), console);
+  Result<void> done = (*host)->cancel(row->uid, reason);
   if (!done) return console.report(done.error());
-  Result<RunHandle> handle = engine.attach(row->uid);
-  int code = handle ? follow(engine, *handle, args, console) : show_end(row->uid, args, console);
+  Result<RunHandle> handle = (*host)->attach(row->uid, row->n);
+  int code = handle ? follow(**host, *handle, args, console) : show_end(row->uid, args, console);
   return code == kExitCancelled ? kExitDone : code;  // it did what it was asked
 }
 

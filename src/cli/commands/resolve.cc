@@ -28,8 +28,8 @@ int resolve_command(const Args& args, const Console& console) {
   Result<RunRow> row = find_run_in(home_of(args), args.run);
   if (!row) return console.report(row.error());
   std::string name = call_name(step->path, step->step, step->call);
-  return carry_on(row->uid, args, console,
-                  [&](Engine& engine) { return engine.resolve(row->uid, name, resolution); });
+  return carry_on(*row, args, console,
+                  [&](Host& host) { return host.resolve(row->uid, name, resolution); });
 }
 
 }  // namespace ragent::cli

@@ -29,7 +29,7 @@ int resume_one(const RunRow& row, const Args& args, const Console& console) {
     return kExitDone;
   }
   print_head(row, args, console);
-  return carry_on(row.uid, args, console);
+  return carry_on(row, args, console);
 }
 
 }  // namespace

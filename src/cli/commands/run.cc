@@ -24,21 +24,22 @@ int run_command(const Args& args, const Console& console) {
                       : !options.model.empty() ? options.model
                                                : agent->model;
   options.agents.push_back(*agent);
-  Engine engine(std::move(options));
-  if (Exit code = open_engine(engine, args, console); code != kExitDone) return code;
+  Result<std::unique_ptr<Host>> host = open_home(std::move(options), args);
+  if (!host) return report_home(host.error(), console);
 
   RunOptions run{.session = args.session, .model = args.model, .planner = args.planner};
   if (args.budget_steps > 0) {
     run.budget = agent->budget;
     run.budget->steps = args.budget_steps;
   }
-  Result<RunHandle> handle = engine.start(*agent, args.task, std::move(run));
+  Result<RunHandle> handle =
+      (*host)->start({.agent = *path, .input = args.task, .options = std::move(run)});
   if (!handle) return console.report(handle.error());
   if (!args.json && !args.quiet) {
     std::string head = dotted(console.err, {agent->profile.name, model, "run " + handle->id()});
     note(fmt::format("{}\n\n", dim(console.err, head)));
   }
-  return follow(engine, *handle, args, console);
+  return follow(**host, *handle, args, console);
 }
 
 }  // namespace ragent::cli
