@@ -42,7 +42,7 @@ class Fetching(unittest.TestCase):
 
     def test_the_lock_is_whole(self):
         lock = fetch.Lock(ROOT / "third_party" / "lock")
-        self.assertEqual({row["set"] for row in lock.models}, {"tiny", "small", "default"})
+        self.assertEqual({row["set"] for row in lock.models}, {"tiny", "small", "default", "embed"})
         for row in lock.archives.values():
             self.assertRegex(row["sha256"], "^[0-9a-f]{64}$")
         for row in lock.unpacks + lock.clones:
@@ -81,7 +81,7 @@ class Fetching(unittest.TestCase):
         done = subprocess.run([sys.executable, str(ROOT / "scripts/fetch.py"), "--cache",
                                str(self.cache), "--models", "huge"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("--models huge: expected some of default, small, tiny", done.stderr)
+        self.assertIn("--models huge: expected some of default, embed, small, tiny", done.stderr)
 
     def test_progress_prints_plain_lines_where_there_is_no_terminal(self):
         stream = io.StringIO()
