@@ -242,6 +242,9 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& home);
 // Error{not_found}: nothing ever ran in `home`.
 Result<std::unique_ptr<Store>> open_sqlite_store_read_only(const std::string& home);
 
+// Whether some process owns it now.
+bool is_owned(const std::string& home);
+
 // The same without files. A disk (memory/memory_store.h) outlives the store, as files do: a
 // simulator "crashes" an engine, then opens another on the same disk. Null: one of its own.
 class MemoryDisk;

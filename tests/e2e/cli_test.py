@@ -428,6 +428,14 @@ sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select ma
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=10), 13)
 
+    def test_runs_says_what_nobody_works_on(self):
+        process = self.start_slow()
+        self.assertNotIn("interrupted", self.ragent("runs")[1])
+        process.kill()
+        process.wait(timeout=10)
+        self.assertIn("no process works on this home: 1 run; `ragent resume",
+                      self.ragent("runs")[1])
+
     def trace_when_there(self):
         runs = self.lines("runs", "--json")
         return self.ragent("trace", runs[0]["run"], "--jsonl")[0] if runs else ""

@@ -3,6 +3,7 @@
 #include <cli/home.h>
 #include <cli/render.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/core.h>
 
@@ -27,6 +28,17 @@ int print_doubts(Store& store, const Args& args, const Console& console) {
   return kExitDone;
 }
 
+// Whoever lists a run as `working` that nobody works on has to be told.
+void note_interrupted(const std::vector<RunRow>& rows, const Args& args) {
+  auto stopped = std::ranges::count_if(rows, [](const RunRow& row) {
+    return row.state == "working" || row.state == "waiting_timer";
+  });
+  if (stopped == 0 || is_owned(home_of(args))) return;
+  note(fmt::format(
+      "\ninterrupted, as no process works on this home: {}; `ragent resume{}` goes on\n",
+      plural(stopped, "run"), home_option(args)));
+}
+
 }  // namespace
 
 int runs_command(const Args& args, const Console& console) {
@@ -45,6 +57,7 @@ int runs_command(const Args& args, const Console& console) {
     print("Nothing ran here yet. `ragent run AGENT TASK` begins.\n");
   } else {
     print(runs_text(console.out, *rows, now_ms()));
+    note_interrupted(*rows, args);
   }
   return kExitDone;
 }

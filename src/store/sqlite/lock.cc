@@ -4,10 +4,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <fstream>
 
 #include <fmt/core.h>
 
@@ -59,6 +62,19 @@ Result<HomeLock> HomeLock::take(const std::string& home) {
 bool HomeLock::had_journal(const std::string& home) {
   const FileDescriptor file(::open((home + "/lock").c_str(), O_RDONLY | O_CLOEXEC));
   return file && text_of(file.get()).contains(kJournal);
+}
+
+bool HomeLock::held(const std::string& home) {
+  struct stat file = {};
+  if (::stat((home + "/lock").c_str(), &file) != 0) return false;
+  // "1: FLOCK  ADVISORY  WRITE 4711 fe:00:131090 0 EOF"
+  const std::string place =
+      fmt::format(" {:02x}:{:02x}:{} ", major(file.st_dev), minor(file.st_dev), file.st_ino);
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    if (line.contains("FLOCK") && line.contains(place)) return true;
+  }
+  return false;
 }
 
 void HomeLock::note_journal() const {

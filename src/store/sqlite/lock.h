@@ -19,6 +19,8 @@ class HomeLock {
  public:
   static Result<HomeLock> take(const std::string& home);
   static bool had_journal(const std::string& home);  // an owner noted one; needs no lock
+  // Some process has it now. As the kernel lists it: trying the lock would be in an owner's way.
+  static bool held(const std::string& home);
   void note_journal() const;
 
  private:

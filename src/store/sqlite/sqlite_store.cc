@@ -85,6 +85,8 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& home) {
   return std::make_unique<SqliteStore>(home, std::move(*lock), std::move(*journal), Access::own);
 }
 
+bool is_owned(const std::string& home) { return HomeLock::held(home); }
+
 Result<std::unique_ptr<Store>> open_sqlite_store_read_only(const std::string& home) {
   const std::string path = home + "/journal.db";
   if (!file_exists(path)) {
