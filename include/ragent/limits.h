@@ -100,6 +100,7 @@ inline constexpr std::size_t kSseNameBytesMax = 4u << 10;  // of an event's name
 inline constexpr std::size_t kChatHistoryMax = 1000;  // inputs that the arrows bring back
 inline constexpr std::size_t kChatHistoryEntryBytesMax = 16u << 10;  // longer ones are not kept
 inline constexpr std::size_t kChatTurnsShown = 3;  // of a session that is resumed
+inline constexpr std::size_t kChatImagesMax = 16;  // of one message
 inline constexpr std::size_t kChatErrandsMax = 64;  // calls of the engine that wait
 
 // Attach: commands that share the engine of a home's owner

@@ -72,6 +72,12 @@ void add_starting(Parser& root, Args& args) {
   run->add_option("--budget-steps", args.budget_steps)->check(steps);
   add_following(run, args);
 
+  Parser* chat = add(root, args, "chat");
+  chat->add_option("AGENT", args.agent)->check(named);
+  chat->add_option("--session", args.session)->check(session);
+  chat->add_option("--model", args.model)->check(named);
+  chat->add_flag("--dev", args.dev);
+
   Parser* doctor = add(root, args, "doctor");
   doctor->add_option("AGENT", args.agent)->check(named);
   doctor->add_flag("--json", args.json);
@@ -177,8 +183,9 @@ Error explain(const Parser& root, const CLI::ParseError& error) {
 }  // namespace
 
 std::span<const std::string> command_names() {
-  static const std::vector<std::string> kNames = {"new",    "check",   "run",  "runs",   "trace",
-                                                  "resume", "resolve", "asks", "cancel", "doctor"};
+  static const std::vector<std::string> kNames = {"new",  "check",  "run",    "chat",
+                                                  "runs", "trace",  "resume", "resolve",
+                                                  "asks", "cancel", "doctor"};
   return kNames;
 }
 

@@ -23,12 +23,13 @@ struct Args {
   bool later = false;        // record the decision, do not carry the run on
 
   std::string name = {};     // new
-  std::string agent = {};    // check, run, doctor
+  std::string agent = {};    // check, run, chat, doctor
   std::string task = {};
   std::string session = {};
   std::string model = {};
   std::string planner = {};
   std::int64_t budget_steps = 0;  // 0: the agent's own
+  bool dev = false;          // chat
 
   std::string run = {};      // trace, resume, resolve, cancel: a beginning of its id
   std::string step = {};

@@ -14,6 +14,7 @@ namespace ragent::cli {
 int new_command(const Args& args, const Console& console);
 int check_command(const Args& args, const Console& console);
 int run_command(const Args& args, const Console& console);
+int chat_command(const Args& args, const Console& console);
 int runs_command(const Args& args, const Console& console);
 int trace_command(const Args& args, const Console& console);
 int resume_command(const Args& args, const Console& console);

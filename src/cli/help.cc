@@ -22,6 +22,7 @@ Begin
   new NAME              make an agent: a folder to edit
   check AGENT           load an agent and say what it can do
   run AGENT TASK        carry out a task
+  chat [AGENT]          talk with an agent
   doctor                look for what is missing on this machine
   help COMMAND          more about one of these
 
@@ -67,6 +68,19 @@ Ctrl-C cancels the run at its next step; a second one leaves at once and keeps i
 
 Exit codes: 0 answered, 1 error, 2 usage, 10 failed, 11 gave up, 12 out of budget, 13 cancelled,
 75 waits for you, 76 in doubt, 77 cannot go on, 78 the home has an owner that does not share it.
+)"},
+    {"chat", "ragent chat [AGENT] [options]", R"(
+Talks with an agent, turn by turn. The input line stays while a turn works: what is typed then is
+queued behind it. Without AGENT: the one in ./agents, or that of the session.
+
+  --session S           go on with the conversation S
+  --model M             as in `ragent run`
+  --dev                 read the agent again before each turn, check that turns replay
+  --home DIR            where runs are kept (.ragent)
+
+Ctrl-C stops the turn; where none works, twice leaves, as Ctrl-D does. /help lists the commands.
+Without a terminal each line of standard input is a message; a line that ends in \ goes on. The
+exit code is then that of the first turn that was not answered, as in `ragent run`.
 )"},
     {"runs", "ragent runs [--in-doubt] [--json]", R"(
 What ran here, newest first; also while another process works on this home.

@@ -14,9 +14,10 @@ struct Command {
   int (*run)(const Args&, const Console&);
 };
 
-constexpr std::array<Command, 10> kCommands = {{{"new", new_command},
+constexpr std::array<Command, 11> kCommands = {{{"new", new_command},
                                                 {"check", check_command},
                                                 {"run", run_command},
+                                                {"chat", chat_command},
                                                 {"runs", runs_command},
                                                 {"trace", trace_command},
                                                 {"resume", resume_command},

@@ -24,6 +24,7 @@ class RunText {
   bool mid_line() const { return mid_line_; }
   std::string break_line();
   const Totals& totals() const { return totals_; }
+  void resize(std::size_t width) { look_.width = width; }  // of what is still to come
 
  private:
   struct Thought {

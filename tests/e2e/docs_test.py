@@ -59,6 +59,26 @@ class Docs(unittest.TestCase):
             for name in re.findall(r"(?:^|`)ragent ([a-z]+)\b", path.read_text(), re.MULTILINE):
                 self.assertRegex(shown.stdout, rf"(?m)^\s+{name}\b", f"{path.name}: ragent {name}")
 
+    def test_the_commands_of_the_chat_guide_run(self):
+        """In the order of the guide, in one folder; nobody types, so a chat ends at once."""
+        ragent = pathlib.Path(os.environ["RAGENT_BIN"]).resolve()
+        with tempfile.TemporaryDirectory() as folder:
+            script = pathlib.Path(folder) / "script.jsonl"
+            script.write_text('{"user": ""}\n{"answer": "Yes, two soups."}\n')
+            environment = {key: value for key, value in os.environ.items()
+                           if not key.startswith("RAGENT_")}
+            environment |= {"RAGENT_MODEL": f"scripted:{script}",
+                            "PATH": f"{ragent.parent}:{os.environ['PATH']}"}
+            shown = blocks(ROOT / "docs" / "guide" / "chat.md", "sh")
+            self.assertGreaterEqual(len(shown), 4)
+            for block in shown:
+                done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", block], cwd=folder,
+                                      env=environment, stdin=subprocess.DEVNULL,
+                                      capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 0, block + done.stderr)
+                if "|" in block:
+                    self.assertEqual(done.stdout.count("Yes, two soups."), 3, done.stdout)
+
     def test_links_lead_somewhere(self):
         for path in DOCUMENTS:
             prose = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)

@@ -11,6 +11,7 @@ constexpr std::size_t kHeightMin = 3;
 constexpr std::size_t kTabColumns = 8;
 constexpr std::string_view kPlain = "\x1b[0m";
 constexpr std::string_view kEraseBelow = "\x1b[J";
+constexpr std::string_view kClear = "\x1b[H\x1b[2J";
 
 WindowSize at_least(WindowSize size) {
   return {.width = std::max(size.width, kWidthMin), .height = std::max(size.height, kHeightMin)};
@@ -156,10 +157,10 @@ std::string Screen::drawn_block() {
 }
 
 std::string Screen::paint() {
-  bool same = over_.empty() && block_ == shown_ && flow_.open() == shown_open_;
+  bool same = !clear_ && over_.empty() && block_ == shown_ && flow_.open() == shown_open_;
   if (same && !std::exchange(stale_, false)) return "";
   stale_ = false;
-  std::string out = to_block_top();
+  std::string out = std::exchange(clear_, false) ? std::string(kClear) : to_block_top();
   for (const std::string& row : over_) out += row + "\r\n";
   over_.clear();
   out += drawn_block();
@@ -168,22 +169,18 @@ std::string Screen::paint() {
   return out;
 }
 
+void Screen::forget() {
+  stale_ = true;
+  widths_.clear();
+  row_ = column_ = 0;
+}
+
 std::string Screen::wiped() {
   if (mid_line()) write("\n");
   block_ = {};
   std::string out = paint();
-  stale_ = true;
-  widths_.clear();
-  row_ = column_ = 0;
+  forget();
   return out;
-}
-
-std::string Screen::cleared() {
-  stale_ = true;
-  std::string out = "\x1b[H\x1b[2J";
-  widths_.clear();
-  row_ = column_ = 0;
-  return out + paint();
 }
 
 }  // namespace ragent::cli

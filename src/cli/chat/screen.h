@@ -63,8 +63,10 @@ class Screen {
   std::string paint();
   // The window changed: it may have wrapped the rows of the block anew.
   void resize(WindowSize size);
-  std::string wiped();   // the block is off the screen, what was open is a line of its own
-  std::string cleared();  // Ctrl-L: an empty window, then the block
+  // Somebody else wrote meanwhile: the block is drawn anew where the cursor stands.
+  void forget();
+  std::string wiped();  // the block is off the screen, what was open is a line of its own
+  void clear() { clear_ = true; }  // the next paint begins with an empty window
 
  private:
   std::string to_block_top() const;
@@ -80,6 +82,7 @@ class Screen {
   Block shown_ = {};
   std::string shown_open_ = {};
   bool stale_ = true;
+  bool clear_ = false;
 };
 
 }  // namespace ragent::cli

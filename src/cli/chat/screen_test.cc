@@ -69,8 +69,11 @@ TEST(ScreenTest, TheBlockStaysBelowWhatStreams) {
   EXPECT_EQ(screen.paint(), "");  // nothing new
   terminal.feed(screen.wiped());
   EXPECT_EQ(terminal.text(), "Hello you.\n\nNext line");
-  terminal.feed(screen.cleared());
-  EXPECT_EQ(terminal.text(), "");
+  screen.block(prompt("> x"));
+  terminal.feed(screen.paint());
+  screen.clear();
+  terminal.feed(screen.paint());
+  EXPECT_EQ(terminal.text(), "> x");
 }
 
 // Whatever comes in whatever pieces, the window shows the text wrapped and the block below it.

@@ -1,6 +1,6 @@
 // Slash commands of a chat, and answers to what an agent asks: from a line to what is meant.
 //
-//   Result<std::optional<Slash>> slash = parse_slash("/modle local/small");  // did you mean /model?
+//   Result<std::optional<Slash>> slash = parse_slash("/modle local/small");  // … /model?
 //   Result<Json> answer = answer_from(ask.schema, "two nights");
 //
 // Pure; any thread.

@@ -171,7 +171,8 @@ Terminal::Heard Terminal::heard() {
     ssize_t count = ::read(signals_.get(), bytes.data(), bytes.size());
     if (count <= 0) return out;
     for (ssize_t i = 0; i < count; ++i) {
-      switch (int signal = bytes[static_cast<std::size_t>(i)]; signal) {
+      int signal = static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
+      switch (signal) {
         case SIGWINCH: out.resized = true; break;
         case SIGINT: out.interrupted = true; break;
         case SIGTSTP: out.suspended = true; break;
