@@ -148,6 +148,18 @@ TEST_P(ModelConformance, GivesUpWhenTimeIsUp) {
   EXPECT_EQ(reply.error().kind, ErrorKind::timeout) << reply.error().message;
 }
 
+TEST_P(ModelConformance, CountsTokens) {
+  std::string words = "one two three four five six seven eight";
+  Result<std::vector<std::int64_t>> counts =
+      block_on(*loop_, model_->tokens({"", words, words + " " + words}));
+  ASSERT_TRUE(counts) << counts.error().message;
+  ASSERT_EQ(counts->size(), 3U);
+  EXPECT_EQ((*counts)[0], 0);
+  EXPECT_GE((*counts)[1], 8);
+  EXPECT_LE((*counts)[1], 39);
+  EXPECT_GE((*counts)[2], 2 * (*counts)[1] - 2);
+}
+
 TEST_P(ModelConformance, IsCancelledByDestroyingTheTaskAndWorksOn) {
   int deltas = 0;
   DeltaSink sink = [&](const Delta&) { ++deltas; };

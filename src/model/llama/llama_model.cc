@@ -127,6 +127,12 @@ class LlamaModel : public Model {
     co_return std::move(*job->result);
   }
 
+  Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts) override {
+    return offload(loop_, worker_->thread(), [worker = worker_.get(), texts = std::move(texts)] {
+      return worker->count(texts);
+    });
+  }
+
  private:
   Loop& loop_;
   std::shared_ptr<LlamaWorker> worker_;  // by the models of other shards

@@ -72,7 +72,15 @@ bool LlamaWorker::enqueue(const LlamaJobPtr& job) {
 
 std::vector<LlamaJobPtr> LlamaWorker::next() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return closing_ || !queue_.empty() || !running_.empty(); });
+  changed_.wait(lock, [&] {
+    return closing_ || !queue_.empty() || !functions_.empty() || !running_.empty();
+  });
+  std::vector<Function> functions = std::exchange(functions_, {});
+  if (!functions.empty()) {
+    lock.unlock();
+    for (Function& function : functions) function();
+    lock.lock();
+  }
   std::vector<LlamaJobPtr> jobs;
   while (!queue_.empty() && running_.size() + jobs.size() < limits::kModelBatchMax) {
     if (!queue_.front()->cancelled) jobs.push_back(std::move(queue_.front()));
@@ -93,6 +101,27 @@ void LlamaWorker::work() {
   }
   running_.clear();
   session_.reset();
+}
+
+Result<void> LlamaWorker::Errands::run(Function function) {
+  {
+    std::lock_guard lock(worker_.mutex_);
+    if (worker_.functions_.size() >= limits::kModelQueueMax) {
+      return fail(ErrorKind::unavailable, "the thread of the model has too much to do");
+    }
+    worker_.functions_.push_back(std::move(function));
+  }
+  worker_.changed_.notify_one();
+  return {};
+}
+
+Result<std::vector<std::int64_t>> LlamaWorker::count(const std::vector<std::string>& texts) {
+  if (Result<void> loaded = load(); !loaded) return fail(std::move(loaded.error()));
+  std::vector<std::int64_t> out;
+  for (const std::string& text : texts) {
+    out.push_back(static_cast<std::int64_t>(session_->batch().weights().tokenize(text).size()));
+  }
+  return out;
 }
 
 Result<void> LlamaWorker::load() {

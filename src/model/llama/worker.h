@@ -11,6 +11,7 @@
 #pragma once
 
 #include <base/loop.h>
+#include <base/pool.h>
 #include <base/scope.h>
 #include <model/llama/session.h>
 
@@ -63,8 +64,20 @@ class LlamaWorker {
   ~LlamaWorker();
   // Any thread. False: kModelQueueMax requests are waiting.
   bool enqueue(const LlamaJobPtr& job);
+  // How many tokens each text is. Called on the worker's own thread: offload(loop, thread(), …).
+  Result<std::vector<std::int64_t>> count(const std::vector<std::string>& texts);
+  Pool& thread() { return errands_; }
 
  private:
+  // What is done between two turns.
+  class Errands : public Pool {
+   public:
+    explicit Errands(LlamaWorker& worker) : worker_(worker) {}
+    Result<void> run(Function function) override;
+
+   private:
+    LlamaWorker& worker_;
+  };
   struct Running {
     LlamaJobPtr job;
     LlamaSession::OnText on_text = {};
@@ -84,6 +97,8 @@ class LlamaWorker {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<LlamaJobPtr> queue_;  // guarded by mutex_
+  std::vector<Function> functions_;  // guarded by mutex_
+  Errands errands_{*this};
   std::thread thread_;
 };
 
