@@ -147,7 +147,7 @@ class Line(Case):
 
     def test_usage(self):
         out, _ = self.ragent()
-        for name in ("new", "check", "run", "runs", "trace", "resume", "resolve", "asks",
+        for name in ("new", "check", "run", "chat", "runs", "trace", "resume", "resolve", "asks",
                      "cancel", "doctor", "help"):
             self.assertRegex(out, rf"(?m)^  {name} ")
         _, err = self.ragent("rnu", code=2)
