@@ -10,8 +10,8 @@
 //   }
 //   terminal.write(chat.end());
 //
-// A message becomes a run of the session at once, also while another works: then it is queued by the
-// engine, and kept there. Only the turn at work is shown.
+// A message becomes a run of the session at once, also while another works: then the engine queues
+// and keeps it. Only the turn at work is shown.
 #pragma once
 
 #include <api/host.h>

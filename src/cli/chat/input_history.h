@@ -1,6 +1,6 @@
-// InputHistory: what was typed into the chats of a home, in its file `chat_history`: one input a
-// line, oldest first, a line feed in it written as \n and a backslash as \\. Only its owner may read
-// it. Blocking; one thread, but several processes may add at once.
+// InputHistory: what was typed into the chats of a home, in its file `chat_history`: one input
+// a line, oldest first, a line feed in it written as \n and a backslash as \\. Only its owner may
+// read it. Blocking; one thread, but several processes may add at once.
 //
 //   InputHistory history(home + "/chat_history");
 //   for (std::string& entry : history.load()) editor.remember(std::move(entry));
