@@ -1,9 +1,8 @@
 // What concurrent runs on the local model share: eight replies in one batch beside the same eight
 // one by one, five branches of a 1,000-token prefix beside five prompts of their own, a start that
-// finds the prefix saved beside one that does not, and a machine with other work beside a quiet one.
-// Ours and theirs in turns, on the same loaded weights. Rows without a model's name are of the small
-// model, whose kernels gain by a batch what the goals count on; the default model's stand beside
-// them, for its gain less.
+// finds the prefix saved beside one that does not, and a machine with other work beside a quiet
+// one. Ours and theirs in turns, on the same loaded weights. Rows without a model's name are of the
+// small model; those of the default one, whose kernels gain less by a batch, stand beside them.
 //
 // `llama [ROUNDS] [FILE] [MODEL…]` writes bench/out/llama.json.
 

@@ -1,6 +1,6 @@
-// Any bytes as a response of the Messages API, plain or streamed as the first byte says: read at once
-// and in pieces they are the same reply, its text was streamed, its calls are whole, and a stream
-// that is cut before its end is none.
+// Any bytes as a response of the Messages API, plain or streamed as the first byte says: read at
+// once and in pieces they are the same reply, its text was streamed, its calls are whole, and a
+// stream that is cut before its end is none.
 #include <model/http/dialect.h>
 
 #include <algorithm>

@@ -2,11 +2,11 @@
 // request. For tests without a key, for showing a defect to others, for comparing planners.
 //
 //   options.models = {recording("day.jsonl", http_models())};   // asks, and keeps what came
-//   options.models = {recorded()};                              // "recorded:day.jsonl" says it again
+//   options.models = {recorded()};                              // "recorded:day.jsonl"
 //
-// A line: {"digest", "model", "at": "PATH:STEP", "reply"}. The digest covers the transcript, what is
-// offered and the options. The same request asked again gets its next recorded reply, the last one
-// for ever. Only whole replies are recorded, each before anybody sees it.
+// A line: {"digest", "model", "at": "PATH:STEP", "reply"}. The digest covers the transcript, what
+// is offered and the options. The same request asked again gets its next recorded reply, the last
+// one for ever. Only whole replies are recorded, each before anybody sees it.
 #pragma once
 
 #include <ragent/engine.h>

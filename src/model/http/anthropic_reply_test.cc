@@ -221,7 +221,8 @@ TEST(AnthropicReply, AWrappedAnswerIsUnwrapped) {
   EXPECT_EQ(heard.reply->text, "[1,2]");
   EXPECT_EQ(heard.text, "[1,2]");
   const Heard plain = hear_plain(
-      R"({"content":[{"type":"tool_use","id":"c","name":"final-answer-value","input":{"value":7}}],)"
+      R"({"content":[{"type":"tool_use","id":"c","name":"final-answer-value",)"
+      R"("input":{"value":7}}],)"
       R"("stop_reason":"tool_use"})");
   EXPECT_EQ(plain.reply->text, "7");
 }

@@ -7,8 +7,8 @@
 //   std::span<const float> logits = batch.logits(slot);          // until the next await
 //   while (batch.turn()) {}                                      // elsewhere: evaluates, resumes
 //
-// A turn is one batch with tokens of every sequence that has some to evaluate: no run waits behind a
-// long one. Long prompts share what a turn can take, and take little of it while others write.
+// A turn is one batch with tokens of every sequence that has some to evaluate: no run waits behind
+// a long one. Long prompts share what a turn can take, and take little of it while others write.
 #pragma once
 
 #include <model/llama/context.h>

@@ -30,8 +30,8 @@ struct LlamaOptions {
   std::uint32_t context_tokens = limits::kContextTokensDefault;
 };
 
-// "default", "small", "tiny" and "embed" become "local/default", …; those and paths of files stay as
-// they are; empty: a name this model does not know.
+// "default", "small", "tiny" and "embed" become "local/default", …; those and paths of files stay
+// as they are; empty: a name this model does not know.
 std::string local_model_name(std::string_view name);
 
 class LocalModels {
