@@ -22,44 +22,45 @@ Feed::Feed(FeedParts parts, std::string run, std::uint64_t after)
 
 Feed::~Feed() = default;
 
+Task<std::unique_ptr<Feed>> Feed::of(FeedParts parts, RunHandle handle, OnBusy on_busy) {
+  auto feed = std::make_unique<Feed>(std::move(parts), handle.id(), 0);
+  News first = handle.state()->take();
+  const bool begins = first.event && first.event->id == 1;  // it is heard from its start on
+  feed->from_now_ = !begins && on_busy == OnBusy::steer;
+  if (first.any()) feed->first_ = std::move(first);
+  feed->session_ = handle.session();
+  feed->handle_.emplace(std::move(handle));
+  if (!begins && !feed->from_now_) {
+    co_await feed->read(std::numeric_limits<std::uint64_t>::max());
+  }
+  co_return feed;
+}
+
 Task<std::unique_ptr<Feed>> Feed::attach(FeedParts parts, std::string run, std::uint64_t after) {
   auto feed = std::make_unique<Feed>(std::move(parts), std::move(run), after);
-  co_await feed->open({});
+  co_await feed->open();
   co_return feed;
 }
 
-Task<std::unique_ptr<Feed>> Feed::of(FeedParts parts, RunHandle handle) {
-  auto feed = std::make_unique<Feed>(std::move(parts), handle.id(), 0);
-  co_await feed->open(std::move(handle));
-  co_return feed;
-}
-
-Task<void> Feed::open(std::optional<RunHandle> handle) {
-  Error why;
-  if (!handle) {
-    Result<RunHandle> attached =
-        co_await offload(parts_.loop, parts_.pool, [&engine = parts_.engine, run = run_] {
-          return engine.attach(run);
-        }).result();
-    if (attached) {
-      handle.emplace(std::move(*attached));
-    } else if (attached.error().kind == ErrorKind::not_found) {
-      why = std::move(attached.error());  // it has ended, or there never was one
-    } else {
-      co_await fail(std::move(attached.error()));
-    }
-  }
+// Whatever was acknowledged when the handle was attached is durable, hence here or still to come.
+Task<void> Feed::open() {
+  Result<RunHandle> handle =
+      co_await offload(parts_.loop, parts_.pool, [&engine = parts_.engine, run = run_] {
+        return engine.attach(run);
+      }).result();
   if (handle) {
     session_ = handle->session();
     handle_.emplace(std::move(*handle));
     co_return co_await read(std::numeric_limits<std::uint64_t>::max());
   }
+  if (handle.error().kind != ErrorKind::not_found) co_await fail(std::move(handle.error()));
+  // It has ended, or there never was one.
   Result<FiledRun> filed =
       co_await offload(parts_.loop, parts_.pool, [home = parts_.home, run = run_] {
         return read_run(home, run);
       }).result();
   const bool over = filed && filed->row.state == to_string(RunState::ended);
-  if (!over || filed->records.empty()) co_await fail(std::move(why));
+  if (!over || filed->records.empty()) co_await fail(std::move(handle.error()));
   session_ = filed->row.session;
   for (const Record& record : filed->records) {
     if (record.n > last_) backlog_.push_back(event_of(record));
@@ -69,7 +70,6 @@ Task<void> Feed::open(std::optional<RunHandle> handle) {
   backlog_.push_back(std::move(end));
 }
 
-// Whatever was acknowledged when the handle was attached is durable, hence here or still to come.
 Task<void> Feed::read(std::uint64_t before) {
   FiledRun filed = co_await offload(
       parts_.loop, parts_.pool, [home = parts_.home, run = run_] { return read_run(home, run); });
@@ -77,7 +77,15 @@ Task<void> Feed::read(std::uint64_t before) {
     if (record.n <= last_ || record.n >= before) continue;
     backlog_.push_back(event_of(record));
     last_ = record.n;
+    const Event& event = backlog_.back();
+    if (!event.intent) told_.emplace(event.path, event.step, event.call);
   }
+}
+
+bool Feed::fresh(const Event& event) {
+  const bool passing =
+      event.kind == Event::Kind::delta || event.kind == Event::Kind::attempt_started;
+  return !passing || !told_.contains({event.path, event.step, event.call});
 }
 
 // What the backlog has, or the end of a run that had ended.
@@ -96,16 +104,19 @@ Task<std::optional<Feed::News>> Feed::next(TimePoint until) {
     if (interrupted_) co_return std::nullopt;
     if (std::optional<News> news = ready()) co_return news;
     if (!handle_) co_return std::nullopt;
-    News news = handle_->state()->take();
+    News news = first_ ? *std::exchange(first_, std::nullopt) : handle_->state()->take();
     if (!news.any()) {
       if (!co_await this->news(until)) co_return std::nullopt;
       continue;
     }
+    if (news.event && !fresh(*news.event)) continue;
     if (!news.event || news.event->kind != Event::Kind::step) co_return news;
     const std::uint64_t id = news.event->id;
     if (id <= last_) continue;
-    if (id > last_ + 1) co_await read(id);  // the handle's queue was full meanwhile
+    const bool gap = id > last_ + 1 && !std::exchange(from_now_, false);
+    if (gap) co_await read(id);  // the handle's queue was full meanwhile
     last_ = id;
+    told_.clear();
     if (backlog_.empty()) co_return news;
     backlog_.push_back(std::move(*news.event));
   }

@@ -14,6 +14,8 @@
 #include <runtime/handle.h>
 
 #include <deque>
+#include <set>
+#include <tuple>
 
 namespace ragent::api {
 
@@ -31,8 +33,9 @@ class Feed {
   // Loads a parked run, which goes on. One that has ended has its records and its end. Errors of
   // Engine::attach.
   static Task<std::unique_ptr<Feed>> attach(FeedParts parts, std::string run, std::uint64_t after);
-  // Of a run that was just started, or joined by its key: all of its records.
-  static Task<std::unique_ptr<Feed>> of(FeedParts parts, RunHandle handle);
+  // Of a run that was just started, or joined by its key: all of its records. One that was steered:
+  // those from now on.
+  static Task<std::unique_ptr<Feed>> of(FeedParts parts, RunHandle handle, OnBusy on_busy);
   Feed(FeedParts parts, std::string run, std::uint64_t after);
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
@@ -46,8 +49,9 @@ class Feed {
   bool interrupted() const { return interrupted_; }
 
  private:
-  Task<void> open(std::optional<RunHandle> handle);
+  Task<void> open();
   Task<void> read(std::uint64_t before);  // records that the store has, up to that number
+  bool fresh(const Event& event);  // not told by a record that was read
   std::optional<News> ready();
   Task<bool> news(TimePoint until);
 
@@ -56,8 +60,13 @@ class Feed {
   std::string session_ = {};
   std::uint64_t last_;  // number of the last record that was handed out, or is in the backlog
   std::deque<Event> backlog_ = {};
+  // What the records that were read brought to an end, until a live record comes: the deltas
+  // before their ends are older.
+  std::set<std::tuple<std::string, std::uint32_t, std::int32_t>> told_ = {};
   std::optional<Result<Answer>> ended_ = {};  // before anybody could attach
   std::optional<RunHandle> handle_ = {};
+  std::optional<News> first_ = {};  // that the handle told
+  bool from_now_ = false;  // whatever number the first live record has
   bool interrupted_ = false;
   Signal signal_;
   std::unique_ptr<Watch> watch_ = {};

@@ -194,6 +194,7 @@ Task<void> Routes::start(Asked& asked) {
                               "\"{}\"",
                               printable(start.agent, 200)));
   }
+  const OnBusy on_busy = start.options.on_busy;
   RunHandle handle =
       co_await blocking([&engine = parts_.engine, start = std::move(start)]() -> Result<RunHandle> {
         Result<Agent> agent = load_agent(start.agent);
@@ -201,7 +202,7 @@ Task<void> Routes::start(Asked& asked) {
         return engine.start(*agent, start.input, start.options);
       });
   if (wants_stream(body)) {
-    co_return co_await stream(asked, co_await Feed::of(parts_, std::move(handle)));
+    co_return co_await stream(asked, co_await Feed::of(parts_, std::move(handle), on_busy));
   }
   co_await asked.exchange.respond(
       json_response(Json::object({{"run", handle.id()}, {"session", handle.session()}}), 201));

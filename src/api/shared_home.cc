@@ -243,8 +243,8 @@ Task<Owner> SharedHome::find_owner(bool first) {
       owns_ = true;
       co_return Owner{.pid = owner_};
     }
-    Error owned = std::move(ours.error());
-    if (owned.kind != ErrorKind::conflict) co_await fail(std::move(owned));
+    const Error owned = std::move(ours.error());
+    if (owned.kind != ErrorKind::conflict) co_await fail(owned);
     const auto left = std::chrono::duration_cast<milliseconds>(until - loop_->now());
     Result<Owner> other = co_await client_->owner(std::max(left, kTryAgain * 10)).result();
     if (other) {
@@ -252,7 +252,7 @@ Task<Owner> SharedHome::find_owner(bool first) {
       co_return *other;
     }
     if (other.error().kind == ErrorKind::conflict) co_await fail(std::move(other.error()));
-    if (loop_->now() >= until) co_await fail(unanswered(std::move(owned), other.error(), first));
+    if (loop_->now() >= until) co_await fail(unanswered(owned, other.error(), first));
     co_await loop_->sleep(kTryAgain);
   }
 }
@@ -407,7 +407,7 @@ Task<std::unique_ptr<Feed>> SharedHome::feed_of(std::shared_ptr<Followed> run) {
         if (!agent) return fail(std::move(agent.error()));
         return engine.start(*agent, start.input, start.options);
       });
-  co_return co_await Feed::of(parts, std::move(handle));
+  co_return co_await Feed::of(parts, std::move(handle), run->start->options.on_busy);
 }
 
 Task<bool> SharedHome::follow_here(std::shared_ptr<Followed> run) {
@@ -438,7 +438,9 @@ Task<bool> SharedHome::follow_there(std::shared_ptr<Followed> run) {
   if (run->over || !run->wanted()) co_return false;
   const bool again = !run->start || !run->start->options.key.empty();
   if (said.lost && again && run->lost < kLostMax) co_return true;
-  run->end(fail(hangs(said.json ? closed() : said.json.error())));
+  Error error = hangs(said.json ? closed() : said.json.error());
+  if (said.lost && !again) error.message += "; nobody knows whether it took what was said";
+  run->end(fail(std::move(error)));
   co_return false;
 }
 

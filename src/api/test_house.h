@@ -21,7 +21,7 @@
 
 namespace ragent::api {
 
-inline constexpr std::string_view kScript = R"({"model": "test", "latency_ms": 20}
+inline constexpr std::string_view kScript = R"({"model": "test", "latency_ms": 20, "pace_ms": 1}
 {"user": "book"}
 {"calls": [{"tool": "book", "args": {"seat": "A1"}}]}
 {"answer": "Booked A1 for you."}
@@ -33,6 +33,8 @@ inline constexpr std::string_view kScript = R"({"model": "test", "latency_ms": 2
 {"user": "ask"}
 {"calls": [{"tool": "ask_first", "args": {"seat": "C1"}}]}
 {"answer": "You said so."}
+{"user": "stream"}
+{"answer": "w0 w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11"}
 {"user": "endless"}
 {"answer": "At last.", "latency_ms": 60000}
 {"user": ""}
