@@ -220,10 +220,10 @@ TEST(AnthropicReply, AWrappedAnswerIsUnwrapped) {
   ASSERT_TRUE(heard.reply) << heard.reply.error().message;
   EXPECT_EQ(heard.reply->text, "[1,2]");
   EXPECT_EQ(heard.text, "[1,2]");
-  const Heard plain = hear_plain(
-      R"({"content":[{"type":"tool_use","id":"c","name":"final-answer-value",)"
-      R"("input":{"value":7}}],)"
-      R"("stop_reason":"tool_use"})");
+  const Heard plain =
+      hear_plain(R"({"content":[{"type":"tool_use","id":"c","name":"final-answer-value",)"
+                 R"("input":{"value":7}}],)"
+                 R"("stop_reason":"tool_use"})");
   EXPECT_EQ(plain.reply->text, "7");
 }
 
