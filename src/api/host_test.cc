@@ -142,29 +142,6 @@ TEST(Host, WhatSteersARunHasItsHandleFromThenOn) {
   EXPECT_EQ(steered->wait()->text, run->wait()->text);
 }
 
-// Whenever one attaches: a reply's words never come behind the record that has all of them.
-TEST(Host, NoDeltaComesBehindItsRecord) {
-  const House house;
-  const auto first = house.host();
-  const auto second = house.host();
-  int heard = 0;
-  for (int i = 0; i < 30; ++i) {
-    Result<RunHandle> run = first->start({.agent = house.agent(), .input = "stream"});
-    ASSERT_TRUE(run);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20 + i % 16));
-    Result<RunHandle> late = (i % 2 ? first : second)->attach(run->id());
-    ASSERT_TRUE(late) << late.error().message;
-    std::set<std::pair<std::string, std::uint32_t>> told;
-    for (const Event& event : events_of(*late)) {
-      if (event.kind == Event::Kind::step && !event.intent) told.emplace(event.path, event.step);
-      if (event.kind != Event::Kind::delta) continue;
-      ++heard;
-      EXPECT_FALSE(told.contains({event.path, event.step})) << event.body.dump();
-    }
-  }
-  EXPECT_GT(heard, 10);
-}
-
 TEST(Host, AnAskIsAnsweredFromTheOther) {
   const House house;
   const auto first = house.host();
