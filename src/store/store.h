@@ -75,7 +75,7 @@ struct RunRow {
   std::string uid = {};
   std::string tenant = {};
   std::string session = {};
-  std::string parent = {};   // uid of the run that called it
+  std::string parent = {};   // uid of the run that called it; of a fork: its source's, "@", step
   std::string agent = {};    // name
   std::string spec = {};     // digest
   std::string planner = {};  // name@version
@@ -173,12 +173,20 @@ struct Turn {
   friend bool operator==(const Turn&, const Turn&) = default;
 };
 
+// The first turns of a session that are those of another one, as a fork's session begins.
+struct Origin {
+  std::string session = {};
+  std::uint32_t turns = 0;  // how many; 0: none
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+
 // What a `final` record brings into the tenant file.
 struct Applied {
   std::uint64_t lsn = 0;
   std::string session = {};
   Turn turn = {};  // number 0: none (the run did not answer)
   std::string usage = {};  // JSON: tokens, steps, time
+  Origin origin = {};  // of the session, with its first run; a session that has one keeps it
 };
 
 // One run with all its records and the spec it is pinned to.
@@ -207,6 +215,7 @@ class Tenants {
   // it. The caller then puts them into Group::forget, so that the writer deletes them from the
   // journal. Runs that are already filed are left.
   virtual Result<void> file(const Tenant& tenant, const std::vector<RunId>& runs) = 0;
+  // By number; those of its origin are among them.
   virtual Result<std::vector<Turn>> turns(const Tenant& tenant, const std::string& session,
                                           std::uint32_t number_from) = 0;
   virtual Result<std::vector<SessionRow>> sessions(const Tenant& tenant) = 0;

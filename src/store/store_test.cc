@@ -260,6 +260,50 @@ TEST_P(StoreTest, ApplyingMayRepeat) {
   EXPECT_THAT(tenants().turns(other_, "s1", 0).value(), IsEmpty());
 }
 
+// Sessions that begin with the turns of another one, and with those of one that did so itself.
+TEST_P(StoreTest, ASessionBeginsWithTheTurnsOfItsOrigin) {
+  const auto turn = [](std::uint32_t number, const std::string& run) {
+    return Turn{.number = number, .run = run, .input = "in", .answer = "out", .at = 100 + number};
+  };
+  const auto runs_of = [&](const std::string& session, std::uint32_t from) {
+    std::string out;
+    for (const Turn& one : tenants().turns(local_, session, from).value()) {
+      out += std::to_string(one.number) + one.run + " ";
+    }
+    return out;
+  };
+  Group group{.runs = {run_row(1)}};
+  for (std::uint32_t n = 1; n <= 9; ++n) group.records.push_back(record(1, n));
+  ASSERT_TRUE(journal().commit(group));
+  ASSERT_TRUE(tenants().apply(local_, {{.lsn = 1, .session = "a", .turn = turn(1, "a")},
+                                       {.lsn = 2, .session = "a", .turn = turn(2, "a")},
+                                       {.lsn = 3, .session = "a", .turn = turn(3, "a")}}));
+  const std::vector<Applied> forks = {
+      {.lsn = 4, .session = "b", .turn = turn(3, "b"), .origin = {"a", 2}},
+      {.lsn = 5, .session = "c", .turn = turn(3, "c"), .origin = {"b", 2}},
+      {.lsn = 6, .session = "d", .turn = turn(4, "d"), .origin = {"b", 3}},
+      {.lsn = 7, .session = "e", .turn = {.at = 110}, .origin = {"d", 4}}};
+  ASSERT_TRUE(tenants().apply(local_, forks));
+  ASSERT_TRUE(tenants().apply(local_, forks));
+  ASSERT_TRUE(tenants().apply(local_, {{.lsn = 8, .session = "a", .turn = turn(4, "a")},
+                                       {.lsn = 9, .session = "e", .turn = turn(5, "e")}}));
+  for (bool again : {false, true}) {
+    if (again) reopen();
+    EXPECT_EQ(runs_of("a", 1), "1a 2a 3a 4a ");
+    EXPECT_EQ(runs_of("b", 1), "1a 2a 3b ");
+    EXPECT_EQ(runs_of("c", 1), "1a 2a 3c ");
+    EXPECT_EQ(runs_of("d", 1), "1a 2a 3b 4d ");
+    EXPECT_EQ(runs_of("e", 1), "1a 2a 3b 4d 5e ");
+    EXPECT_EQ(runs_of("e", 3), "3b 4d 5e ");
+    EXPECT_EQ(runs_of("e", 6), "");
+    EXPECT_THAT(
+        tenants().sessions(local_).value(),
+        ElementsAre(SessionRow{"e", 5, 110}, SessionRow{"a", 4, 104}, SessionRow{"d", 4, 104},
+                    SessionRow{"b", 3, 103}, SessionRow{"c", 3, 103}));
+    EXPECT_THAT(tenants().turns(other_, "b", 0).value(), IsEmpty());
+  }
+}
+
 TEST_P(StoreTest, AFiledRunIsTheSameInTheJournalInBothAndAtRest) {
   file_run(1, 1);
   const FiledRun both = tenants().run(local_, "uid1").value();

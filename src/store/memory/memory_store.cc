@@ -5,6 +5,7 @@
 #include <base/hash.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
@@ -22,8 +23,15 @@ struct AppliedTurn {
   Turn turn = {};
 };
 
+struct AppliedOrigin {
+  std::uint64_t lsn = 0;
+  Origin origin = {};
+  std::int64_t at = 0;
+};
+
 struct TenantState {
   std::map<std::string, std::map<std::uint32_t, AppliedTurn>> sessions = {};  // by id, by number
+  std::map<std::string, AppliedOrigin> origins = {};  // by session
   std::map<RunId, FiledRun> filed = {};
   std::uint64_t applied_lsn = 0;
   std::uint64_t synced_lsn = 0;  // a power cut leaves what was applied up to here
@@ -69,6 +77,8 @@ void MemoryDisk::power_cut() {
       std::erase_if(turns, [&](const auto& entry) { return entry.second.lsn > tenant.synced_lsn; });
     }
     std::erase_if(tenant.sessions, [](const auto& entry) { return entry.second.empty(); });
+    std::erase_if(tenant.origins,
+                  [&](const auto& entry) { return entry.second.lsn > tenant.synced_lsn; });
     tenant.applied_lsn = tenant.synced_lsn;
   }
 }
@@ -277,6 +287,20 @@ Result<std::string> MemoryStore::spec(const Tenant& tenant, const std::string& d
   return fail(ErrorKind::not_found, fmt::format("no live run has the spec {}", digest));
 }
 
+namespace {
+
+// As it was, or as this apply leaves it; null: none.
+const Origin* origin_of(const TenantState& file, const TenantState& next,
+                        const std::string& session) {
+  for (const TenantState* state : {&file, &next}) {
+    const auto found = state->origins.find(session);
+    if (found != state->origins.end()) return &found->second.origin;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 Result<void> MemoryStore::apply(const Tenant& tenant, const std::vector<Applied>& items) {
   const Locked state = locked();
   TenantState& file = state->tenants[tenant.id()];
@@ -285,6 +309,15 @@ Result<void> MemoryStore::apply(const Tenant& tenant, const std::vector<Applied>
   for (const Applied& item : items) {
     if (item.lsn <= next.applied_lsn) continue;
     next.applied_lsn = item.lsn;
+    if (item.origin.turns > 0 && !file.origins.contains(item.session)) {
+      // Straight to where the turns are: along a chain of origins they get fewer with each.
+      Origin origin = item.origin;
+      for (const Origin* further = nullptr;
+           (further = origin_of(file, next, origin.session)) && further->turns >= origin.turns;) {
+        origin.session = further->session;
+      }
+      next.origins.emplace(item.session, AppliedOrigin{item.lsn, std::move(origin), item.turn.at});
+    }
     if (item.turn.number == 0) continue;
     const auto session = file.sessions.find(item.session);
     const bool there = session != file.sessions.end() && session->second.contains(item.turn.number);
@@ -296,6 +329,7 @@ Result<void> MemoryStore::apply(const Tenant& tenant, const std::vector<Applied>
   }
   file.applied_lsn = next.applied_lsn;
   for (auto& [session, turns] : next.sessions) file.sessions[session].merge(turns);
+  file.origins.merge(next.origins);
   return {};
 }
 
@@ -329,26 +363,42 @@ Result<void> MemoryStore::file(const Tenant& tenant, const std::vector<RunId>& r
 Result<std::vector<Turn>> MemoryStore::turns(const Tenant& tenant, const std::string& session,
                                              std::uint32_t number_from) {
   const Locked state = locked();
-  const auto& sessions = state->tenants[tenant.id()].sessions;
+  const TenantState& file = state->tenants[tenant.id()];
   std::vector<Turn> out;
-  const auto found = sessions.find(session);
-  if (found == sessions.end()) return out;
-  const auto& turns = found->second;
-  for (auto i = turns.lower_bound(number_from); i != turns.end(); ++i) {
-    out.push_back(i->second.turn);
+  std::string of = session;
+  for (std::uint32_t last = std::numeric_limits<std::uint32_t>::max(); last >= number_from;) {
+    std::vector<Turn> some;
+    if (const auto found = file.sessions.find(of); found != file.sessions.end()) {
+      for (const auto& [number, applied] : found->second) {
+        if (number >= number_from && number <= last) some.push_back(applied.turn);
+      }
+    }
+    out.insert(out.begin(), some.begin(), some.end());
+    const auto origin = file.origins.find(of);
+    if (origin == file.origins.end()) break;
+    last = origin->second.origin.turns;
+    of = origin->second.origin.session;
   }
   return out;
 }
 
 Result<std::vector<SessionRow>> MemoryStore::sessions(const Tenant& tenant) {
   const Locked state = locked();
-  std::vector<SessionRow> rows;
-  for (const auto& [id, turns] : state->tenants[tenant.id()].sessions) {
-    SessionRow& row = rows.emplace_back(SessionRow{.id = id, .turns = turns.rbegin()->first});
+  const TenantState& file = state->tenants[tenant.id()];
+  std::map<std::string, SessionRow> by_id;
+  for (const auto& [id, begun] : file.origins) {
+    by_id[id] = {.id = id, .turns = begun.origin.turns, .changed_at = begun.at};
+  }
+  for (const auto& [id, turns] : file.sessions) {
+    SessionRow& row = by_id[id];
+    row.id = id;
     for (const auto& [number, applied] : turns) {
+      row.turns = std::max(row.turns, number);
       row.changed_at = std::max(row.changed_at, applied.turn.at);
     }
   }
+  std::vector<SessionRow> rows;
+  for (auto& [id, row] : by_id) rows.push_back(std::move(row));
   std::ranges::sort(rows, [](const SessionRow& a, const SessionRow& b) {
     return std::pair(b.changed_at, a.id) < std::pair(a.changed_at, b.id);
   });

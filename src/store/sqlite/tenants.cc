@@ -8,6 +8,7 @@
 #include <base/file.h>
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/core.h>
 
@@ -25,12 +26,65 @@ constexpr std::string_view kSchema =
     "create table usage(lsn integer primary key, session text not null, run text not null,"
     " body text not null);";
 
+// Made with the first fork: files of releases that knew none are as good.
+constexpr std::string_view kOriginTable =
+    "create table if not exists origin(session text primary key, of text not null,"
+    " turns integer not null)";
+
+constexpr std::uint32_t kAllTurns = std::numeric_limits<std::uint32_t>::max();
+
 std::string_view text_of(Blob blob) {
   return {reinterpret_cast<const char*>(blob.data()), blob.size()};
 }
 
+// Whose first turns a session has; turns 0: its own.
+Result<Origin> origin_of(Database& db, const std::string& session) {
+  Result<Statement> known =
+      db.prepare("select 1 from sqlite_master where type='table' and name='origin'");
+  if (!known) return fail(std::move(known.error()));
+  Result<bool> table = known->step();
+  if (!table) return fail(std::move(table.error()));
+  if (!*table) return Origin{};
+  Result<Statement> find = db.prepare("select of, turns from origin where session=?1");
+  if (!find) return fail(std::move(find.error()));
+  Result<bool> found = find->bind(session).step();
+  if (!found) return fail(std::move(found.error()));
+  if (!*found) return Origin{};
+  return Origin{.session = std::string(find->text(0)),
+                .turns = static_cast<std::uint32_t>(find->integer(1))};
+}
+
+Result<void> put_session(Database& db, const Applied& item, std::uint32_t turns) {
+  Result<Statement> session = db.prepare(
+      "insert into session values(?1, ?2, ?3) on conflict(id) do update"
+      " set turns=max(turns, ?2), changed_at=max(changed_at, ?3)");
+  if (!session) return fail(std::move(session.error()));
+  return session->bind(item.session, turns, item.turn.at).run();
+}
+
+Result<void> put_origin(Database& db, const Applied& item) {
+  Origin origin = item.origin;
+  // Straight to where the turns are: along a chain of origins they get fewer with each.
+  for (std::uint32_t before = kAllTurns;;) {
+    Result<Origin> further = origin_of(db, origin.session);
+    if (!further) return fail(std::move(further.error()));
+    if (further->turns < origin.turns || further->turns >= before) break;
+    before = further->turns;
+    origin.session = std::move(further->session);
+  }
+  if (Result<void> made = db.execute(kOriginTable); !made) return made;
+  Result<Statement> put = db.prepare("insert or ignore into origin values(?1, ?2, ?3)");
+  if (!put) return fail(std::move(put.error()));
+  Result<void> done = put->bind(item.session, origin.session, origin.turns).run();
+  return done ? put_session(db, item, origin.turns) : done;
+}
+
 Result<void> apply_one(Database& db, const Applied& item) {
   Result<void> done;
+  if (item.origin.turns > 0) {
+    done = put_origin(db, item);
+    if (!done) return done;
+  }
   if (item.turn.number > 0) {
     const Turn& turn = item.turn;
     Result<Statement> put = db.prepare("insert into turn values(?1, ?2, ?3, ?4, ?5, ?6)");
@@ -41,17 +95,30 @@ Result<void> apply_one(Database& db, const Applied& item) {
                                                  item.session, turn.number));
     }
     if (!done) return done;
-    Result<Statement> session = db.prepare(
-        "insert into session values(?1, ?2, ?3) on conflict(id) do update"
-        " set turns=max(turns, ?2), changed_at=max(changed_at, ?3)");
-    if (!session) return fail(std::move(session.error()));
-    done = session->bind(item.session, turn.number, turn.at).run();
+    done = put_session(db, item, turn.number);
     if (!done) return done;
   }
   if (item.usage.empty()) return {};
   Result<Statement> usage = db.prepare("insert into usage values(?1, ?2, ?3, ?4)");
   if (!usage) return fail(std::move(usage.error()));
   return usage->bind(item.lsn, item.session, item.turn.run, item.usage).run();
+}
+
+// The turns that were taken in this session itself.
+Result<std::vector<Turn>> turns_of(Database& db, const std::string& session, std::uint32_t first,
+                                   std::uint32_t last) {
+  Result<Statement> query = db.prepare(
+      "select number, run, input, answer, at from turn where session=?1 and number between ?2 and"
+      " ?3 order by number");
+  if (!query) return fail(std::move(query.error()));
+  query->bind(session, first, last);
+  return read_all<Turn>(*query, [](const Statement& row) {
+    return Turn{.number = static_cast<std::uint32_t>(row.integer(0)),
+                .run = std::string(row.text(1)),
+                .input = std::string(row.text(2)),
+                .answer = std::string(row.text(3)),
+                .at = row.integer(4)};
+  });
 }
 
 }  // namespace
@@ -216,18 +283,21 @@ Result<std::vector<Turn>> SqliteTenants::turns(const Tenant& tenant, const std::
   if (!file) return fail(std::move(file.error()));
   if (!*file) return {};
   const std::lock_guard lock((*file)->mutex);
-  Result<Statement> query = (*file)->db.prepare(
-      "select number, run, input, answer, at from turn where session=?1 and number>=?2"
-      " order by number");
-  if (!query) return fail(std::move(query.error()));
-  query->bind(session, number_from);
-  return read_all<Turn>(*query, [](const Statement& row) {
-    return Turn{.number = static_cast<std::uint32_t>(row.integer(0)),
-                .run = std::string(row.text(1)),
-                .input = std::string(row.text(2)),
-                .answer = std::string(row.text(3)),
-                .at = row.integer(4)};
-  });
+  Database& db = (*file)->db;
+  std::vector<Turn> out;
+  std::string of = session;
+  for (std::uint32_t last = kAllTurns; last >= number_from;) {
+    Result<std::vector<Turn>> some = turns_of(db, of, number_from, last);
+    if (!some) return some;
+    out.insert(out.begin(), std::make_move_iterator(some->begin()),
+               std::make_move_iterator(some->end()));
+    Result<Origin> origin = origin_of(db, of);
+    if (!origin) return fail(std::move(origin.error()));
+    if (origin->turns == 0 || origin->turns >= last) break;
+    last = origin->turns;
+    of = std::move(origin->session);
+  }
+  return out;
 }
 
 Result<std::vector<SessionRow>> SqliteTenants::sessions(const Tenant& tenant) {
