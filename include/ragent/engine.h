@@ -87,6 +87,20 @@ struct RunOptions {
   std::uint64_t seed = 0;
 };
 
+struct ForkOptions {
+  // The first step that is not copied: "0:5"; of a step with several calls "0:5.1", what this call
+  // and those that had no outcome yet asked; "start": nothing but the input is.
+  std::string at = {};
+  // What that step answers, instead of being asked again. Of a think: its reply as the trace has
+  // it, or text, an answer; of a call: the value it observes; of an ask: the decision; of start:
+  // the text of the input.
+  std::optional<Json> edit = {};
+  std::string model = {};  // instead of the one that the source is pinned to
+  std::string who = "the user";  // edited it; recorded
+  std::string key = {};  // as of RunOptions
+  Tenant tenant = {};  // whose run it is
+};
+
 enum class RunState : std::uint8_t {
   working,
   waiting_ask,
@@ -187,6 +201,10 @@ class Engine {
   Result<T> block_on(Task<T> task);
 
   Result<RunHandle> attach(const std::string& run, Tenant tenant = {});  // a run at work or parked
+  // A new run in a new session that begins with a copy of what `run` (at work, parked or ended)
+  // recorded before a step, and goes on by itself: nothing of the copy is done again, and what
+  // comes after has keys of its own. `run` stays as it is. Same spec and planner, fresh budget.
+  Result<RunHandle> fork(const std::string& run, ForkOptions options);
   Result<std::vector<Ask>> asks(Tenant tenant = {});
   Result<void> answer(const std::string& ask, Decision decision, Tenant tenant = {});
   Result<void> resolve(const std::string& run, const std::string& step, Resolution resolution,

@@ -61,6 +61,10 @@ Branch::Admitted Branch::admit(RecordKind kind, Digest asked,
     out.found.push_back(record);
     last_n_ = std::max(last_n_, record->n);
   }
+  if (run_.fresh_ && path_ == "0") {  // what a fork copied was spent by its source
+    budget_ = *run_.fresh_;
+    if (out.found.empty() || out.found.front()->n > run_.copied_n_) run_.fresh_.reset();
+  }
   return out;
 }
 

@@ -396,6 +396,19 @@ Result<RunHandle> Engine::attach(const std::string& run, Tenant tenant) {
   return RunHandle(std::move(state));
 }
 
+Result<RunHandle> Engine::fork(const std::string& run, ForkOptions options) {
+  if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
+  auto state = std::make_shared<RunHandle::State>(core_, options.tenant);
+  RunOptions where{.tenant = options.tenant, .key = options.key};
+  std::size_t shard = core_->place(where, *state);
+  auto body = [run, options, session = where.session, state](Shard& on) {
+    return on.fork(run, options, session, state);
+  };
+  Result<void> forked = core_->on_shard<void>(shard, body);
+  if (!forked) return fail(std::move(forked.error()));
+  return RunHandle(std::move(state));
+}
+
 Result<std::vector<Ask>> Engine::asks(Tenant tenant) {
   if (Result<void> opened = open(); !opened) return fail(std::move(opened.error()));
   std::vector<Ask> all;

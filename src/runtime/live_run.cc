@@ -68,6 +68,8 @@ LiveRun::LiveRun(Shard& shard, RunMaterial material, bool check)
     return;
   }
   start_ = std::move(*start);
+  if (tape_.start().n == 1) copied_n_ = forked_from(start_).records;
+  if (copied_n_ > 0) fresh_ = budget_of(start_);
   next_n_ = tape_.records().back().n + 1;
   replaying_ = tape_.records().size() > 1;
   if (const Record* stop = tape_.stop()) {
@@ -88,6 +90,7 @@ LiveRun::~LiveRun() {
   root_.reset();
 }
 
+Origin LiveRun::origin() const { return forked_from(start_).origin; }
 bool LiveRun::draining() const { return shard_.draining(); }
 Loop& LiveRun::loop() { return shard_.loop(); }
 std::uint64_t LiveRun::random() { return shard_.random(); }
@@ -193,6 +196,8 @@ Task<void> LiveRun::next_chapter() {
   save_row();
   attempts_.clear();
   patches_.clear();
+  copied_n_ = 0;
+  fresh_.reset();
   root_.reset();
   std::vector<Record> records;
   records.push_back(std::move(start));
@@ -219,7 +224,7 @@ void LiveRun::finish(const Result<Answer>& result) {
   } else if (!result) {
     body["error"] = to_json(result.error());
   }
-  Turn turn;
+  Turn turn{.run = row_.uid, .at = now_ms()};
   if (result && !stopped && outcome == Outcome::answered) {
     turn = {.number = head_ + 1,
             .run = row_.uid,

@@ -41,6 +41,7 @@ class LiveRun {
   std::deque<InboxRow> take_inbox() { return std::exchange(inbox_, {}); }
 
   const RunRow& row() const { return row_; }
+  Origin origin() const;  // of its session, when that begins with it
   const std::string& diverged() const { return diverged_; }
   bool finished() const { return finished_; }
   bool idle() const;  // every branch waits for a person: it may be evicted
@@ -113,6 +114,8 @@ class LiveRun {
   std::vector<ProgramCall*> programs_ = {};  // under way
   Tape tape_;
   Json start_;          // body of the start record
+  std::uint32_t copied_n_ = 0;  // records up to this n are of the run it was forked from
+  std::optional<Budget> fresh_ = {};  // that of a fork, until its root is past them
   std::uint32_t head_;
   std::vector<Turn> history_;
   std::deque<InboxRow> inbox_;

@@ -91,6 +91,7 @@ Applied applied_of(const RunRow& row, const std::vector<Record>& records) {
     Json body = parse_json(record.body).value_or(Json());
     if (record.kind == RecordKind::start && body.find("input")) {
       out.turn.input = body.find("input")->dump();
+      out.origin = forked_from(body).origin;
     }
     if (record.kind != RecordKind::final) continue;
     out.lsn = record.lsn;
@@ -101,6 +102,24 @@ Applied applied_of(const RunRow& row, const std::vector<Record>& records) {
     out.turn.at = record.at;
   }
   return out;
+}
+
+ForkedFrom forked_from(const Json& start) {
+  const Json* forked = start.find("forked");
+  if (!forked) return {};
+  return {.run = forked->text("run"),
+          .at = forked->text("at"),
+          .origin = {.session = forked->text("session"),
+                     .turns = static_cast<std::uint32_t>(forked->integer("head"))},
+          .records = static_cast<std::uint32_t>(forked->integer("records"))};
+}
+
+Json to_json(const ForkedFrom& from) {
+  return Json::object({{"run", from.run},
+                       {"at", from.at},
+                       {"session", from.origin.session},
+                       {"head", from.origin.turns},
+                       {"records", from.records}});
 }
 
 std::string step_name(std::string_view path, std::uint32_t step) {

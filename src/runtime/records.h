@@ -3,7 +3,8 @@
 //
 //   kind      phase    body
 //   start     outcome  {agent, folder, spec, planner, session, input: Message, schema?, state?,
-//                       budget: {steps, tokens, time_ms}, deadline?, seed, labels}
+//                       budget: {steps, tokens, time_ms}, deadline?, seed, labels,
+//                       forked?: {run, at, session, head, records}}
 //   open      outcome  {system, date, head, history_from, examples}
 //   think     intent   {model, params, reserve}
 //   think     outcome  {reply: Reply, ms} | {error: {kind, message}, ms} | {refused: text}
@@ -23,6 +24,9 @@
 //   stop      outcome  {who, reason, budget}
 //   chapter   outcome  {state, budget}
 //   final     outcome  {outcome, text, usage, budget, error?, unresolved: [step]}
+//
+// What a person gave to a fork instead of what happened says so: {edited: true, who} in the body of
+// that start, think, act or ask.
 //
 // Message, Reply: model.h. Observation: {status, value, artifact?, files?, label?} (messages.h).
 // Label: {trusted, confidential}, only what is not the default. Usage: {tokens_input,
@@ -50,6 +54,16 @@ Message input_message(const Input& input);  // as the user said it
 // What a `final` record means: for the caller, and for the tenant file.
 Result<Answer> answer_of(const std::string& run, const Json& final);
 Applied applied_of(const RunRow& row, const std::vector<Record>& records);
+
+// What a start record says the run was forked from.
+struct ForkedFrom {
+  std::string run = {};
+  std::string at = {};
+  Origin origin = {};
+  std::uint32_t records = 0;  // copied, its start and what was edited among them; 0: no fork
+};
+ForkedFrom forked_from(const Json& start);
+Json to_json(const ForkedFrom& from);
 
 // "0.4.1:3" and "0.4.1:3.2": how a step and one call of it are written everywhere.
 std::string step_name(std::string_view path, std::uint32_t step);

@@ -25,6 +25,7 @@ struct Shard::Ended {
   Turn turn;
   std::string usage;
   Json final;
+  Origin origin;
   std::uint64_t lsn = 0;
 };
 
@@ -134,19 +135,26 @@ Task<RunMaterial> Shard::read(Tenant tenant, RunRow row, std::shared_ptr<const B
   std::uint32_t head = 0;
   bool opened = false;
   std::string folder;
+  ForkedFrom forked;
   for (const Record& record : out.records) {
     if (record.kind != RecordKind::start && record.kind != RecordKind::open) continue;
     Json body = parse_json(record.body).value_or(Json());
     if (record.kind == RecordKind::start) {
       folder = body.text("folder");
+      forked = forked_from(body);
       continue;
     }
     head = std::max(head, static_cast<std::uint32_t>(body.integer("head")));
     opened = true;
   }
-  out.history = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
-    return store.tenants().turns(tenant, row.session, 1);
+  // What a fork sees is in the session of its source, until it has ended in its own.
+  const std::string session = forked.records > 0 ? forked.origin.session : row.session;
+  out.history = co_await offload(loop_, parts_.store_pool, [&store, tenant, session] {
+    return store.tenants().turns(tenant, session, 1);
   });
+  if (forked.records > 0) {
+    std::erase_if(out.history, [&](const Turn& turn) { return turn.number > forked.origin.turns; });
+  }
   if (!opened) head = out.history.empty() ? 0 : out.history.back().number;
   out.head = head;
   out.binding = binding ? binding : co_await rebind(tenant, row, folder);
@@ -294,7 +302,8 @@ Task<void> Shard::evict_later(std::string uid) {
 }
 
 void Shard::finished(LiveRun& run, Turn turn, std::string usage, Json final) {
-  auto ended = std::make_shared<Ended>(Ended{std::move(turn), std::move(usage), std::move(final)});
+  auto ended = std::make_shared<Ended>(
+      Ended{std::move(turn), std::move(usage), std::move(final), run.origin()});
   std::size_t index = group_.records.size() - 1;  // the final is the last record of this group
   std::string uid = run.row().uid;
   when_durable(ticket_, [this, uid, ended, index] {
@@ -328,7 +337,8 @@ Task<void> Shard::conclude(std::string uid, std::shared_ptr<Ended> ended) {
   Applied applied{.lsn = ended->lsn,
                   .session = row.session,
                   .turn = std::move(ended->turn),
-                  .usage = std::move(ended->usage)};
+                  .usage = std::move(ended->usage),
+                  .origin = std::move(ended->origin)};
   std::string key = session_key(row);
   Session& session = sessions_[key];
   std::erase(session.runs, uid);  // not the first, when it was cancelled before it began

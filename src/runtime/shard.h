@@ -50,6 +50,9 @@ class Shard {
   void recover(std::vector<RunRow> rows, std::vector<InboxRow> inbox);
   Task<void> start(Agent agent, Input input, RunOptions options,
                    std::shared_ptr<RunHandle::State> handle);
+  // `session`: of the new run; empty: one that belongs to this shard.
+  Task<void> fork(std::string source, ForkOptions options, std::string session,
+                  std::shared_ptr<RunHandle::State> handle);
   Task<void> attach(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle);
   Task<std::vector<Ask>> asks(Tenant tenant);
   Task<void> answer(Tenant tenant, std::string uid, StepName step, Decision decision);
@@ -137,6 +140,8 @@ class Shard {
   const Agent* agent_today(const std::string& name) const;  // null: nobody gave it to us
   std::shared_ptr<const Binding> bound(const RunRow& row, const std::string& folder) const;
   Task<std::shared_ptr<const Binding>> rebind(Tenant tenant, RunRow row, std::string folder);
+  Task<std::shared_ptr<const Binding>> bind_pinned(RunRow row, std::string folder,
+                                                   std::string spec);
   void keep(std::shared_ptr<const Binding> binding);
   Result<Model*> model(const std::string& name);
   Result<Planner> planner(const std::string& name) const;
@@ -144,7 +149,11 @@ class Shard {
                        std::shared_ptr<RunHandle::State> handle);
   Task<void> start_keyed(std::string uid, Agent agent, Input input, RunOptions options,
                          std::shared_ptr<RunHandle::State> handle);
-  Known& admit(RunRow row, std::shared_ptr<const Binding> binding, const Json& start);
+  Task<void> fork_new(std::string uid, std::string of, ForkOptions options, std::string session,
+                      std::shared_ptr<RunHandle::State> handle);
+  // `copied`: of a fork, what stands behind its start.
+  Known& admit(RunRow row, std::shared_ptr<const Binding> binding, const Json& start,
+               std::vector<Record> copied = {});
   // Joins the run that was started with this key, if there is one.
   Task<bool> join(Tenant tenant, std::string uid, std::shared_ptr<RunHandle::State> handle);
   Task<void> join_queue(std::string session, RunOptions options);

@@ -136,6 +136,12 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, st
   std::string text = co_await offload(loop_, parts_.store_pool, [&store, tenant, row] {
     return store.journal().spec(tenant, row.spec);
   });
+  co_return co_await bind_pinned(std::move(row), std::move(folder), std::move(text));
+}
+
+// `spec`: its JSON, of which row.spec is the digest.
+Task<std::shared_ptr<const Binding>> Shard::bind_pinned(RunRow row, std::string folder,
+                                                        std::string spec) {
   // Runs of one agent share what they are bound to: its data is read once, not for each of them.
   std::string key = row.spec + " " + folder;
   for (;;) {
@@ -144,7 +150,7 @@ Task<std::shared_ptr<const Binding>> Shard::rebind(Tenant tenant, RunRow row, st
     co_await turn(rebinding_, key);
   }
   OneAtATime at_work(rebinding_, key);
-  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(text));
+  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(spec));
   Declared declared = co_await offload(
       loop_, parts_.blocking_pool,
       [specs = pinned.tools, folder, permissions = agent_today(row.agent) == nullptr] {

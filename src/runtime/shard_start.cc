@@ -91,17 +91,22 @@ Task<void> Shard::start_keyed(std::string uid, Agent agent, Input input, RunOpti
                      std::move(handle));
 }
 
-Shard::Known& Shard::admit(RunRow row, std::shared_ptr<const Binding> binding, const Json& start) {
-  Record record{.run = row.id, .n = 1, .at = now_ms(), .body = start.dump()};
+Shard::Known& Shard::admit(RunRow row, std::shared_ptr<const Binding> binding, const Json& start,
+                           std::vector<Record> copied) {
+  std::vector<Record> records = {
+      {.n = 1, .chapter = row.chapter, .at = now_ms(), .body = start.dump()}};
+  records.insert(records.end(), std::make_move_iterator(copied.begin()),
+                 std::make_move_iterator(copied.end()));
+  for (Record& record : records) record.run = row.id;
   group_.specs.push_back({row.spec, to_json(binding->spec).dump()});
   group_.runs.push_back(row);
-  group_.records.push_back(record);
+  group_.records.insert(group_.records.end(), records.begin(), records.end());
   sessions_[session_key(row)].runs.push_back(row.uid);
   Known& known = runs_[row.uid];
   known.place = parts_.places.hold(row.uid, row.session);
   known.row = std::move(row);
   known.binding = std::move(binding);
-  known.records.push_back(std::move(record));
+  known.records = std::move(records);
   return known;
 }
 

@@ -65,7 +65,6 @@ Transcript Branch::steered(Transcript transcript) const {
 void Branch::settle(const Usage& usage, std::int64_t ms, std::int64_t reserve) {
   budget_.tokens += reserve - (usage.tokens_input - usage.tokens_cached + usage.tokens_output);
   budget_.time -= std::chrono::milliseconds(ms);
-  run_.usage_ += usage;
 }
 
 // What the user said meanwhile: part of the transcript from here on.
@@ -126,6 +125,8 @@ Task<Reply> Branch::think(Transcript transcript, ThinkOptions options) {
     co_await forever();
   }
   settle(reply->usage, body.integer("ms"), plan.reserve);
+  // What a fork copied was paid by its source.
+  if (!outcome || outcome->n > run_.copied_n_) run_.usage_ += reply->usage;
   co_return std::move(*reply);
 }
 

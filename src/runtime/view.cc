@@ -200,8 +200,10 @@ std::vector<StepView> steps(const RunView& view) {
 
 Totals totals(const RunView& view) {
   Totals out;
+  const std::uint32_t copied =
+      view.records.empty() ? 0 : forked_from(body_of(view.records.front())).records;
   for (const Record& record : view.records) {
-    if (record.phase != Phase::outcome) continue;
+    if (record.phase != Phase::outcome || record.n <= copied) continue;
     if (record.kind == RecordKind::act) ++out.calls;
     if (record.kind != RecordKind::think) continue;
     ++out.thinks;

@@ -36,6 +36,7 @@ struct StepView {
   std::string name() const;  // "0:3", of calls and asks "0:3.1", of start and final their kind
 };
 
+// What a run did itself: not what a fork copied of its source.
 struct Totals {
   std::int64_t thinks = 0;
   std::int64_t calls = 0;
