@@ -87,6 +87,7 @@ std::string instead_of(std::span<const Record> records, const Point& point) {
     if (record.step != kNoStep) branches.insert(record.path);
   }
   if (branches.empty()) return "it has none yet, only its start";
+  if (branches.size() == 1) return "it has no branch but " + *branches.begin();
   std::string out = "its branches are ";
   std::size_t shown = 0;
   for (const std::string& path : branches) {

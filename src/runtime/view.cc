@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <set>
 #include <tuple>
 
@@ -202,8 +203,8 @@ Totals totals(const RunView& view) {
   Totals out;
   const std::uint32_t copied =
       view.records.empty() ? 0 : forked_from(body_of(view.records.front())).records;
-  for (const Record& record : view.records) {
-    if (record.phase != Phase::outcome || record.n <= copied) continue;
+  for (const Record& record : view.records | std::views::drop(copied)) {
+    if (record.phase != Phase::outcome) continue;
     if (record.kind == RecordKind::act) ++out.calls;
     if (record.kind != RecordKind::think) continue;
     ++out.thinks;

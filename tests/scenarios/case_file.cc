@@ -233,12 +233,34 @@ void read_answer(Words& words, Statement& out) {
   }
 }
 
+void read_fork(Words& words, Statement& out) {
+  out.fork.at = words.word("a step");
+  out.fork.who = "the tester";
+  out.run = "fork";
+  while (!words.done() && words.error().empty()) {
+    if (words.is("as")) {
+      out.run = words.word("a name for the run");
+    } else if (words.is("edit")) {
+      out.fork.edit = words.json("an outcome");
+    } else if (words.is("of")) {
+      out.of = words.word("a run");
+    } else {
+      words.wrong("as, edit or of");
+    }
+  }
+}
+
 Statement statement_from(Words& words) {
   using What = Statement::What;
   Statement out;
   if (words.is("start")) {
     out.what = What::start;
     read_start(words, out);
+    return out;
+  }
+  if (words.is("fork")) {
+    out.what = What::fork;
+    read_fork(words, out);
     return out;
   }
   if (words.is("wait")) {
@@ -268,7 +290,7 @@ Statement statement_from(Words& words) {
     std::string tool = words.word("a tool");
     out.permission = {tool, permission_from(words)};
   } else {
-    words.wrong("start, wait, sleep, until, crash, answer, resolve, cancel or permit");
+    words.wrong("start, fork, wait, sleep, until, crash, answer, resolve, cancel or permit");
   }
   if (words.is("of")) out.run = words.word("a run");
   return out;

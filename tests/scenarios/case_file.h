@@ -51,6 +51,7 @@ struct Statement {
     resolve,
     cancel,
     permit,
+    fork,
   };
   What what = What::wait;
   int line = 0;
@@ -58,6 +59,8 @@ struct Statement {
   std::string run = "a";
   Input input = {};
   RunOptions options = {};
+  ForkOptions fork = {};
+  std::string of = "a";  // whose fork
   std::chrono::milliseconds time = {};
   Point point = {};
   std::string step = {};

@@ -130,7 +130,13 @@ class Player {
   Result<void> perform(const Statement& statement, std::size_t index) {
     using What = Statement::What;
     switch (statement.what) {
-      case What::start: return start(statement);
+      case What::start:
+        return started(statement, engine_->start(agent_, statement.input, statement.options));
+      case What::fork: {
+        Known* source = known(statement.of);
+        if (!source) return fail(ErrorKind::not_found, "no run is called " + statement.of);
+        return started(statement, engine_->fork(source->uid, statement.fork));
+      }
       case What::wait: return wait_for(statement.run);
       case What::sleep: return sleep(statement.time);
       case What::until:
@@ -163,8 +169,7 @@ class Player {
     return engine_->cancel(run->uid, statement.reason);
   }
 
-  Result<void> start(const Statement& statement) {
-    Result<RunHandle> handle = engine_->start(agent_, statement.input, statement.options);
+  Result<void> started(const Statement& statement, Result<RunHandle> handle) {
     if (handle) {
       if (!named(handle->id())) runs_.push_back({statement.run, handle->id(), std::move(*handle)});
       return {};

@@ -80,8 +80,12 @@ std::string final_line(const Json& body) {
 std::string detail(const Record& record, const Json& body, const std::string& offers) {
   bool intent = record.phase == Phase::intent;
   switch (record.kind) {
-    case RecordKind::start:
-      return body.text("planner") + (body.find("state") ? " state " + member(body, "state") : "");
+    case RecordKind::start: {
+      std::string out =
+          body.text("planner") + (body.find("state") ? " state " + member(body, "state") : "");
+      const Json* forked = body.find("forked");
+      return forked ? out + " fork of " + forked->text("run") + " at " + forked->text("at") : out;
+    }
     case RecordKind::open:
       return body.integer("head") > 0 ? "after turn " + std::to_string(body.integer("head")) : "";
     case RecordKind::think: return intent ? think_intent(body, offers) : think(body);
@@ -126,6 +130,7 @@ std::string shown(const Record& record, const std::string& offers) {
   if (record.attempt > 1) what += " attempt " + std::to_string(record.attempt);
   Result<Json> body = parse_json(record.body);
   std::string text = body ? detail(record, *body, offers) : "unreadable " + record.body;
+  if (body && body->flag("edited")) text += " edited by " + body->text("who");
   std::string line = padded(std::move(where), 6) + padded(std::move(what), 12) + text;
   return line.substr(0, line.find_last_not_of(' ') + 1);
 }

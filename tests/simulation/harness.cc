@@ -83,7 +83,8 @@ EngineOptions Universe::options(std::uint64_t life, std::shared_ptr<CommitGate> 
   out.threads = 0;
   out.store = std::make_unique<CrashingStore>(make_memory_store(disk_), std::move(gate));
   // The same names until the run exists: a steady world gives them the same latencies.
-  out.world = simulated_world(outside_, trial_.seed + life * 1'000'003, run_.empty() ? 0 : life);
+  out.world = simulated_world(outside_, trial_.seed + life * 1'000'003,
+                              run_.empty() && source_.empty() ? 0 : life);
   out.models.push_back(
       [outside = outside_](const std::string&, Loop& loop) -> Result<std::unique_ptr<Model>> {
         return make_simulated_model(outside, loop);
@@ -96,7 +97,19 @@ EngineOptions Universe::options(std::uint64_t life, std::shared_ptr<CommitGate> 
   return out;
 }
 
+void Universe::fork(std::string at) {
+  source_ = std::exchange(run_, "");
+  at_ = std::move(at);
+}
+
+void Universe::back_to_source() { run_ = std::exchange(source_, ""); }
+
 void Universe::start(Engine& engine) {
+  if (!source_.empty()) {
+    Result<RunHandle> handle = engine.fork(source_, {.at = at_});
+    if (handle) run_ = handle->id();
+    return;
+  }
   Agent agent{.profile = {.name = "simulated"},
               .model = "test",
               .planner = trial_.planner,
@@ -117,10 +130,9 @@ Lived Universe::live(Crash crash) {
       wrong_ = "opening: " + opened.error().message;
       return lived;
     }
-    if (reader_->journal().runs()->empty() && run_.empty()) start(engine);
-    if (auto rows = reader_->journal().runs(); run_.empty() && rows && !rows->empty()) {
-      run_ = rows->front().uid;
-    }
+    if (run_.empty()) run_ = begun();
+    if (run_.empty()) start(engine);
+    if (run_.empty()) run_ = begun();  // the process died over it
     doubts_.clear();
     const TimePoint begin = outside_->now();
     std::uint64_t commits_seen = kNoCrash;
@@ -150,6 +162,14 @@ Lived Universe::live(Crash crash) {
   return lived;
 }
 
+// The run that an earlier process began.
+std::string Universe::begun() {
+  for (const RunRow& row : *list_runs(*reader_, {})) {
+    if (row.uid != source_) return row.uid;
+  }
+  return "";
+}
+
 milliseconds Universe::patience() const {
   TimePoint next = outside_->now() + std::chrono::hours(1);
   for (const auto& [name, doubt] : doubts_) next = std::min(next, doubt.due);
@@ -177,7 +197,8 @@ void Universe::answer_doubts(Engine& engine) {
     doubts_.erase(key);
     std::string tool_key;
     std::string what;
-    for (const Record& record : journal().records) {
+    const std::string run = key.substr(0, key.find('/'));
+    for (const Record& record : journal_of(run).records) {
       if (record.kind != RecordKind::act || record.phase != Phase::intent) continue;
       if (record.path + ":" + std::to_string(record.step) + "." + std::to_string(record.call) !=
           doubt.step) {
@@ -189,7 +210,7 @@ void Universe::answer_doubts(Engine& engine) {
     }
     using Verdict = Resolution::Verdict;
     const bool happened = outside_->applied(tool_key) > 0;
-    (void)engine.resolve(run_, doubt.step,
+    (void)engine.resolve(run, doubt.step,
                          {.verdict = happened ? Verdict::happened : Verdict::did_not_happen,
                           .result = Json("ok " + what),
                           .who = "the harness"});
@@ -197,14 +218,16 @@ void Universe::answer_doubts(Engine& engine) {
 }
 
 std::string Universe::state() {
-  for (const RunRow& row : *reader_->journal().runs()) return row.state;
+  for (const RunRow& row : *reader_->journal().runs()) {
+    if (row.uid == run_) return row.state;
+  }
   return run_.empty() ? "not started" : "ended";
 }
 
 bool Universe::ended() { return !run_.empty() && state() == "ended"; }
 
-FiledRun Universe::journal() {
-  Result<FiledRun> run = reader_->tenants().run({}, run_);
+FiledRun Universe::journal_of(const std::string& uid) {
+  Result<FiledRun> run = reader_->tenants().run({}, uid);
   return run ? std::move(*run) : FiledRun{};
 }
 

@@ -43,13 +43,17 @@ class Universe {
   explicit Universe(Trial trial);
   // One process: opens the home, carries the run on, and dies at `crash` or after the run's end.
   Lived live(Crash crash = {});
+  // From now on about a fork of the run at a step of it: live() makes it when it is not there.
+  void fork(std::string at);
+  void back_to_source();                // about the run that was forked, again
   bool ended();                         // the run has its `final` record
   // Then: the first broken promise, or nothing.
   std::string wrong();
   std::string answer();                 // of the final: outcome and text
   std::string dump();                   // the journal, for a failing test
   bool doubted() const { return doubted_; }  // a `once` attempt was open when a process died
-  FiledRun journal();
+  FiledRun journal() { return journal_of(run_); }
+  FiledRun source() { return journal_of(source_); }
   Outside& outside() { return *outside_; }
   std::string state();                  // of the run, as the journal lists it
 
@@ -60,6 +64,8 @@ class Universe {
   };
   EngineOptions options(std::uint64_t life, std::shared_ptr<struct CommitGate> gate);
   void start(Engine& engine);
+  std::string begun();
+  FiledRun journal_of(const std::string& uid);
   void look_at_doubts();
   void answer_doubts(Engine& engine);
   std::chrono::milliseconds patience() const;
@@ -72,6 +78,8 @@ class Universe {
   std::unique_ptr<Store> reader_;
   SeededRandom random_;
   std::string run_ = {};
+  std::string source_ = {};             // whose fork the run is
+  std::string at_ = {};
   std::uint64_t lives_ = 0;
   std::optional<TimePoint> cancel_at_ = {};
   std::map<std::string, Doubt> doubts_ = {};
@@ -82,6 +90,10 @@ class Universe {
 // `points` crashes of one run at commits (each written and lost) and at turns; every commit when
 // there are not more. Some die again while they recover. Nothing, or what broke first and where.
 std::string sweep(const Trial& trial, std::uint64_t points);
+
+// `points` forks of one run, at steps anywhere in it, that die while they are made or later; half of
+// them of a run that has not ended. Nothing, or what broke first and where.
+std::string sweep_forks(const Trial& trial, std::uint64_t points);
 
 // Loops, pools and randomness of one seed; `names`: of the ids that are drawn.
 std::unique_ptr<World> simulated_world(std::shared_ptr<Outside> outside, std::uint64_t seed,

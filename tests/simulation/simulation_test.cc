@@ -42,6 +42,14 @@ TEST_P(SimulationTest, AnEvictedRunIsTheSame) {
   }
 }
 
+TEST_P(SimulationTest, AForkKeepsThePromisesAndSoDoesItsSource) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    for (const Kind kind : {Kind::steady, Kind::rough}) {
+      EXPECT_EQ(sweep_forks({.planner = GetParam(), .seed = seed, .kind = kind}, 6), "");
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Planners, SimulationTest,
                          testing::Values("beam", "race", "map_join", "loop", "busy"),
                          [](const auto& tested) { return std::string(tested.param); });
@@ -59,6 +67,14 @@ TEST_P(LongSimulationTest, ManySeeds) {
                      .evict_after = std::chrono::milliseconds(5)},
                     10),
               "");
+  }
+}
+
+TEST_P(LongSimulationTest, ManyForks) {
+  for (std::uint64_t seed = 2000; seed < 2040; ++seed) {
+    for (const Kind kind : {Kind::steady, Kind::rough}) {
+      EXPECT_EQ(sweep_forks({.planner = GetParam(), .seed = seed, .kind = kind}, 40), "");
+    }
   }
 }
 

@@ -1,5 +1,9 @@
 #include <simulation/harness.h>
 
+#include <runtime/records.h>
+
+#include <algorithm>
+
 namespace ragent::simulation {
 namespace {
 
@@ -34,7 +38,53 @@ std::string survive(const Trial& trial, const Crash& crash, const std::string& a
   return "";
 }
 
+std::vector<std::string> steps_of(const FiledRun& run) {
+  std::vector<std::string> out = {"start"};
+  for (const Record& record : run.records) {
+    if (record.step == kNoStep) continue;
+    std::string name = step_name(record.path, record.step);
+    if (std::ranges::find(out, name) == out.end()) out.push_back(std::move(name));
+  }
+  return out;
+}
+
+std::string survive_fork(const Trial& trial, std::uint64_t point) {
+  SeededRandom random(trial.seed * 1009 + point);
+  Universe universe(trial);
+  const bool whole = point % 2 == 0;
+  universe.live(whole ? Crash{} : Crash{.commit = 2 + random.below(40), .written = true});
+  if (universe.journal().records.empty()) return "";
+  const FiledRun before = universe.journal();
+  const bool ended = universe.ended();
+  const std::vector<std::string> steps = steps_of(before);
+  const std::string at = steps[random.below(steps.size())];
+  const Crash crash{.commit = 1 + random.below(30), .written = random.below(2) == 0};
+  const std::string where = "a fork at " + at + (ended ? " of an ended run; " : "; ");
+  universe.fork(at);
+  universe.live(crash);
+  // Once more at most: the source dies with it, and is quarantined when it does so too often.
+  if (!universe.ended() && random.below(3) == 0) {
+    universe.live({.commit = 1 + random.below(6), .written = random.below(2) == 0});
+  }
+  if (!universe.ended()) universe.live();
+  std::string wrong = universe.wrong();
+  if (wrong.empty() && ended && universe.source().records != before.records) {
+    wrong = "the fork changed its source";
+  }
+  if (!wrong.empty()) return where + named(trial, crash) + wrong;
+  universe.back_to_source();
+  if (!universe.ended()) universe.live();
+  wrong = universe.wrong();
+  return wrong.empty() ? "" : "the source of " + where + named(trial, crash) + wrong;
+}
+
 }  // namespace
+
+std::string sweep_forks(const Trial& trial, std::uint64_t points) {
+  std::string wrong;
+  for (std::uint64_t i = 0; i < points && wrong.empty(); ++i) wrong = survive_fork(trial, i);
+  return wrong;
+}
 
 std::string sweep(const Trial& trial, std::uint64_t points) {
   Universe whole(trial);
