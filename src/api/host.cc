@@ -18,6 +18,9 @@ class HomeHost final : public Host {
   Result<RunHandle> attach(const std::string& run, std::uint64_t after) override {
     return home_->attach(run, after);
   }
+  Result<RunHandle> fork(const std::string& run, ForkOptions options) override {
+    return home_->fork(run, std::move(options));
+  }
   Result<std::vector<Ask>> asks() override { return home_->asks(); }
   Result<void> answer(const std::string& ask, Decision decision) override {
     return home_->answer(ask, decision);

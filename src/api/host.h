@@ -28,6 +28,8 @@ class Host {
   // A parked run goes on. Events begin with the records above `after`, then go on live. One that
   // has ended has its records and its end.
   virtual Result<RunHandle> attach(const std::string& run, std::uint64_t after = 0) = 0;
+  // A new run, as Engine::fork makes it. Events begin behind what was copied.
+  virtual Result<RunHandle> fork(const std::string& run, ForkOptions options) = 0;
   virtual Result<std::vector<Ask>> asks() = 0;
   virtual Result<void> answer(const std::string& ask, Decision decision) = 0;
   virtual Result<void> resolve(const std::string& run, const std::string& step,

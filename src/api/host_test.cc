@@ -105,6 +105,26 @@ TEST(Host, EventsAreTheSameOnBoth) {
   EXPECT_EQ(there->wait()->text, here->wait()->text);
 }
 
+TEST(Host, AForkIsMadeHereAndThere) {
+  const House house;
+  const auto first = house.host();
+  const auto second = house.host();
+  Result<RunHandle> run = first->start({.agent = house.agent(), .input = "book"});
+  ASSERT_TRUE(run);
+  ASSERT_TRUE(run->wait());
+  for (Host* host : {first.get(), second.get()}) {
+    Result<RunHandle> fork = host->fork(run->id(), {.at = "0:3"});
+    ASSERT_TRUE(fork) << fork.error().message;
+    std::vector<std::uint64_t> ids = ids_of(events_of(*fork));
+    EXPECT_THAT(ids, testing::IsSupersetOf({7U, 8U, 9U}));
+    std::erase(ids, 1U);  // its start
+    EXPECT_EQ(ids.front(), 7U) << "nothing of the copy";
+    EXPECT_EQ(fork->wait()->text, "Booked A1 for you.");
+  }
+  EXPECT_EQ(second->fork(run->id(), {.at = "0:7"}).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(house.ledger().size(), 1u);
+}
+
 TEST(Host, EventsBeginAboveTheNumberThatIsNamed) {
   const House house;
   const auto first = house.host();

@@ -69,11 +69,12 @@ struct Routes::Route {
 };
 
 std::span<const Routes::Route> Routes::all() {
-  static constexpr std::array<Route, 12> kRoutes = {{
+  static constexpr std::array<Route, 13> kRoutes = {{
       {"GET", "/v1/owner", "", false, &Routes::owner, ""},
       {"POST", "/v1/runs", "", false, &Routes::start, ""},
       {"GET", "/v1/runs", "", false, &Routes::runs, "limit"},
       {"GET", "/v1/runs/", "/events", true, &Routes::events, "after"},
+      {"POST", "/v1/runs/", "/fork", true, &Routes::fork, ""},
       {"POST", "/v1/runs/", "/cancel", true, &Routes::cancel, ""},
       {"POST", "/v1/runs/", "/resolve", true, &Routes::resolve, ""},
       {"GET", "/v1/runs/", "", true, &Routes::run, ""},
@@ -206,6 +207,15 @@ Task<void> Routes::start(Asked& asked) {
   }
   co_await asked.exchange.respond(
       json_response(Json::object({{"run", handle.id()}, {"session", handle.session()}}), 201));
+}
+
+Task<void> Routes::fork(Asked& asked) {
+  ForkOptions options = co_await read_fork(co_await body_of(asked.request()));
+  RunHandle handle =
+      co_await blocking([&engine = parts_.engine, run = asked.name, options = std::move(options)] {
+        return engine.fork(run, options);
+      });
+  co_await asked.exchange.respond(json_response(to_json(forked_of(handle)), 201));
 }
 
 Task<void> Routes::runs(Asked& asked) {

@@ -36,6 +36,7 @@ class Routes {
   Task<void> runs(Asked& asked);
   Task<void> run(Asked& asked);
   Task<void> events(Asked& asked);
+  Task<void> fork(Asked& asked);
   Task<void> cancel(Asked& asked);
   Task<void> resolve(Asked& asked);
   Task<void> asks(Asked& asked);

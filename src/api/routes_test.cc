@@ -101,6 +101,24 @@ TEST_F(RoutesTest, EventsGoOnBehindTheLastOne) {
   EXPECT_EQ(none.size(), 2u);  // opened, ended
 }
 
+TEST_F(RoutesTest, ARunIsForked) {
+  const std::string run = start("book");
+  (void)house.ask("GET", "/v1/runs/" + run + "/events");  // to its end
+  const std::string path = "/v1/runs/" + run + "/fork";
+  const Json forked =
+      house.json("POST", path, R"({"at": "0:3", "edit": "No seat.", "who": "me"})", 201);
+  EXPECT_EQ(forked.integer("records"), 8);
+  const auto events =
+      read(house.ask("GET", "/v1/runs/" + forked.text("run") + "/events?after=8").body);
+  EXPECT_EQ(events[1].id, "9");
+  EXPECT_EQ(parse_json(events.back().data)->find("body")->text("text"), "No seat.");
+  EXPECT_EQ(house.json("GET", "/v1/runs/" + forked.text("run")).text("parent"), run + "@0:3");
+  EXPECT_EQ(house.ledger().size(), 1u);
+  EXPECT_THAT(detail("POST", path, R"({"step": "0:3"})", 400), HasSubstr("at"));
+  EXPECT_THAT(detail("POST", path, R"({"at": "0:9"})", 404), HasSubstr("has the steps 0:0 to 0:3"));
+  EXPECT_THAT(detail("POST", "/v1/runs/none/fork", R"({"at": "0:3"})", 404), HasSubstr("none"));
+}
+
 TEST_F(RoutesTest, AnAskIsListedAndAnswered) {
   const std::string run = start("ask");
   Json asks;

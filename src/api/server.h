@@ -5,6 +5,7 @@
 //   GET  /v1/runs?limit=N             {runs: […]}, newest first
 //   GET  /v1/runs/RUN                 one of them, by its id or a unique beginning
 //   GET  /v1/runs/RUN/events?after=N  text/event-stream; or the header Last-Event-ID
+//   POST /v1/runs/RUN/fork            {at, edit, model, who, key}: 201 {run, session, records}
 //   POST /v1/runs/RUN/cancel          {reason}
 //   POST /v1/runs/RUN/resolve         {step, verdict, result, who, evidence}
 //   GET  /v1/asks                     {asks: […]}

@@ -317,6 +317,24 @@ Result<RunHandle> SharedHome::attach(const std::string& uid, std::uint64_t after
   return follow(run);
 }
 
+Result<RunHandle> SharedHome::fork(const std::string& run, ForkOptions options) {
+  if (owns_) return engine_->fork(run, std::move(options));
+  options.model = absolute_model(options.model);
+  // Asked again, when the owner ended before it answered, it is the same fork.
+  if (options.key.empty()) options.key = new_uid(loop_->wall(), *make_system_random());
+  Result<Forked> forked = either<Forked>({.here = [&](Engine& engine) -> Result<Forked> {
+                                            Result<RunHandle> handle = engine.fork(run, options);
+                                            if (!handle) return fail(std::move(handle.error()));
+                                            return forked_of(*handle);
+                                          },
+                                          .there = {.method = "POST",
+                                                    .path = "/v1/runs/" + encoded(run) + "/fork",
+                                                    .body = to_json(options).dump()},
+                                          .read = read_forked});
+  if (!forked) return fail(std::move(forked.error()));
+  return attach(forked->run, forked->records);
+}
+
 Result<std::vector<Ask>> SharedHome::asks() {
   return either<std::vector<Ask>>({.here = [](Engine& engine) { return engine.asks(); },
                                    .there = {.path = "/v1/asks"},

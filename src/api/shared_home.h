@@ -30,6 +30,7 @@ class SharedHome final : public HandleOwner, public std::enable_shared_from_this
 
   Result<RunHandle> start(StartRequest request);
   Result<RunHandle> attach(const std::string& run, std::uint64_t after);
+  Result<RunHandle> fork(const std::string& run, ForkOptions options);
   Result<std::vector<Ask>> asks();
   Result<void> answer(const std::string& ask, const Decision& decision);
   Result<void> resolve(const std::string& run, const std::string& step,

@@ -288,6 +288,50 @@ Result<StartRequest> read_start(const Json& json) {
 
 bool wants_stream(const Json& start) { return start.flag("stream"); }
 
+Json to_json(const ForkOptions& options) {
+  Json out = Json::object({{"at", options.at}, {"who", options.who}});
+  if (options.edit) out["edit"] = *options.edit;
+  if (!options.model.empty()) out["model"] = options.model;
+  if (!options.key.empty()) out["key"] = options.key;
+  return out;
+}
+
+Result<ForkOptions> read_fork(const Json& json) {
+  if (Result<void> right = check(json, "a fork",
+                                 {{"at", "string", true},
+                                  {"edit", "any"},
+                                  {"model", "string"},
+                                  {"who", "string"},
+                                  {"key", "string"}});
+      !right) {
+    return fail(std::move(right.error()));
+  }
+  ForkOptions out{.at = json.text("at"), .model = json.text("model"), .key = json.text("key")};
+  if (const Json* edit = json.find("edit")) out.edit = *edit;  // null is an outcome, too
+  if (std::string who = json.text("who"); !who.empty()) out.who = std::move(who);
+  return out;
+}
+
+Json to_json(const Forked& forked) {
+  return Json::object({{"run", forked.run},
+                       {"session", forked.session},
+                       {"records", static_cast<std::int64_t>(forked.records)}});
+}
+
+Result<Forked> read_forked(const Json& json) {
+  return Forked{.run = json.text("run"),
+                .session = json.text("session"),
+                .records = static_cast<std::uint64_t>(json.integer("records"))};
+}
+
+Forked forked_of(RunHandle& handle) {
+  Forked out{.run = handle.id(), .session = handle.session()};
+  // Of a fork that its key found, what comes first is something else: then all is told.
+  const std::optional<Event> start = handle.next_event(milliseconds(0));
+  if (start && start->record == "start") out.records = forked_from(start->body).records;
+  return out;
+}
+
 Result<Decision> read_decision(const Json& json) {
   if (Result<void> right = check(
           json, "a decision", {{"allowed", "boolean", true}, {"answer", "any"}, {"who", "string"}});

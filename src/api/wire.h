@@ -43,6 +43,16 @@ Json to_json(const Turn& turn);
 Json to_json(const StartRequest& request);
 Result<StartRequest> read_start(const Json& json);
 bool wants_stream(const Json& start);  // answered by the run's events, not by its names
+Json to_json(const ForkOptions& options);
+Result<ForkOptions> read_fork(const Json& json);
+struct Forked {
+  std::string run = {};
+  std::string session = {};
+  std::uint64_t records = 0;  // that were copied: its events go on behind them
+};
+Json to_json(const Forked& forked);
+Result<Forked> read_forked(const Json& json);
+Forked forked_of(RunHandle& handle);  // its first event says so; nobody has taken it yet
 Result<Decision> read_decision(const Json& json);
 Json resolve_body(const std::string& step, const Resolution& resolution);
 struct Resolve {

@@ -101,6 +101,19 @@ TEST(Wire, AnEventComesBackAsItWas) {
   }
 }
 
+TEST(Wire, AForkComesBackAsItWas) {
+  const ForkOptions said{.at = "0.4.1:3", .edit = Json(), .model = "test", .who = "me", .key = "k"};
+  Result<ForkOptions> read = read_fork(to_json(said));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->at, said.at);
+  EXPECT_EQ(read->edit, said.edit);
+  EXPECT_EQ(read->model, said.model);
+  EXPECT_EQ(read->who, said.who);
+  EXPECT_EQ(read->key, said.key);
+  EXPECT_FALSE(read_fork(*parse_json(R"({"at": "0:1"})"))->edit);
+  EXPECT_FALSE(read_fork(*parse_json(R"({"edit": "x"})")));
+}
+
 TEST(Wire, AResolutionComesBackAsItWas) {
   const Resolution said{.verdict = Resolution::Verdict::did_not_happen,
                         .result = Json(5),

@@ -42,7 +42,7 @@ std::string class_of(const StepView& step) {
   const Json* observation = step.outcome.find("observation");
   bool failed = observation && observation->text("status", "done") != "done";
   if (failed || step.outcome.find("error")) out += " bad";
-  if (step.cancelled) out += " cancelled";
+  if (step.cancelled || step.copied) out += " cancelled";
   return out;
 }
 
@@ -55,10 +55,14 @@ std::string step_html(const StepView& step, std::int64_t from, std::int64_t to) 
   Look look{.unicode = true};
   std::int64_t end = step.ended_at > 0 ? step.ended_at : to;
   double whole = static_cast<double>(std::max<std::int64_t>(to - from, 1));
-  double left = 100 * static_cast<double>(step.began_at - from) / whole;
-  double width = 100 * static_cast<double>(std::max<std::int64_t>(end - step.began_at, 0)) / whole;
+  double left = step.copied ? 0 : 100 * static_cast<double>(step.began_at - from) / whole;
+  double width =
+      step.copied
+          ? 0
+          : 100 * static_cast<double>(std::max<std::int64_t>(end - step.began_at, 0)) / whole;
   std::string text = step_text(look, step);
   if (step.attempts > 1) text += fmt::format(" (attempt {})", step.attempts);
+  if (step.copied) text += " (copied)";
   if (step.ended_at == 0) text += " (open)";
   std::string cost;
   const Json* reply = step.outcome.find("reply");
@@ -99,7 +103,7 @@ std::string trace_html(const RunView& view) {
   std::int64_t from = row.started_at;
   std::int64_t to = from + 1;
   for (const StepView& step : all) {
-    from = std::min(from, step.began_at);
+    if (!step.copied) from = std::min(from, step.began_at);
     to = std::max({to, step.began_at, step.ended_at});
   }
   Totals sum = totals(view);
@@ -107,8 +111,10 @@ std::string trace_html(const RunView& view) {
   if (row.ended_at > 0) facts += " in " + duration(row.ended_at - row.started_at);
   facts += fmt::format(" · {} · {} · {}", plural(sum.thinks, "think"), plural(sum.calls, "call"),
                        tokens_text(sum.usage));
-  std::string ids = fmt::format("run {} · session {} · {} · {}", row.uid, row.session, row.planner,
-                                view.spec.model);
+  std::string of = fork_text(row.parent);
+  if (!of.empty()) of += " · ";
+  std::string ids = fmt::format("run {} · {}session {} · {} · {}", row.uid, of, row.session,
+                                row.planner, view.spec.model);
   std::string out = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "

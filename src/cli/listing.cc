@@ -48,8 +48,14 @@ std::string runs_text(const Look& look, const std::vector<RunRow>& rows, std::in
   std::vector<std::vector<std::string>> cells;
   for (const RunRow& row : rows) {
     std::string took = row.ended_at > 0 ? duration(row.ended_at - row.started_at) : std::string("");
+    std::string fork = fork_text(row.parent);
+    if (!fork.empty()) {
+      const std::string_view parent = row.parent;
+      fork = fork_text(std::string(parent.substr(0, id)).append(parent.substr(parent.find('@'))));
+      fork += ": ";
+    }
     cells.push_back({row.uid.substr(0, id), one_line(row.agent), colored_state(look, row), took,
-                     age(now - row.started_at), one_line(row.task)});
+                     age(now - row.started_at), fork + one_line(row.task)});
   }
   return table(look, "", {"run", "agent", "state", "took", "started", "task"}, cells);
 }

@@ -256,4 +256,10 @@ std::string table(const Look& look, std::string_view indent, const std::vector<s
   return out;
 }
 
+std::string fork_text(std::string_view parent) {
+  const std::size_t at = parent.find('@');
+  if (at == parent.npos) return "";
+  return fmt::format("fork of {} at {}", parent.substr(0, at), parent.substr(at + 1));
+}
+
 }  // namespace ragent::cli

@@ -62,4 +62,7 @@ std::string plain(const Json& value);
 std::string table(const Look& look, std::string_view indent, const std::vector<std::string>& head,
                   const std::vector<std::vector<std::string>>& rows);
 
+// "fork of RUN at STEP", of the parent of a run's row; empty: it is no fork.
+std::string fork_text(std::string_view parent);
+
 }  // namespace ragent::cli

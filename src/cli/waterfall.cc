@@ -124,6 +124,7 @@ std::vector<Row> rows_of(const Look& look, const std::vector<StepView>& all) {
     if (step.kind == RecordKind::start) continue;
     std::string text = step_text(look, step);
     if (step.attempts > 1) text += fmt::format("  (attempt {})", step.attempts);
+    if (step.copied) text += "  (copied)";
     if (step.cancelled) text += "  (cancelled)";
     if (step.ended_at == 0) text += "  (open)";
     rows.push_back({std::string(2 * step.depth, ' ') + step.name(), std::move(text), &step});
@@ -140,7 +141,8 @@ std::string head_text(const Look& look, const RunView& view) {
       dotted(look, {name, state_text(row.state, row.outcome), took, plural(sum.thinks, "think"),
                     plural(sum.calls, "call"), tokens_text(sum.usage)});
   out.replace(0, name.size(), bold(look, name));
-  std::string ids = dotted(look, {"run " + row.uid, "session " + row.session, row.planner});
+  std::string ids = dotted(
+      look, {"run " + row.uid, fork_text(row.parent), "session " + row.session, row.planner});
   return out + "\n" + dim(look, ids) + "\n";
 }
 
@@ -148,6 +150,9 @@ std::string head_text(const Look& look, const RunView& view) {
 
 std::string step_text(const Look& look, const StepView& step) {
   std::string text = detail(look, step);
+  if (step.outcome.flag("edited")) {
+    text += "  (edited by " + one_line(step.outcome.text("who")) + ")";
+  }
   // A tool's name says more than "act".
   if (step.kind == RecordKind::act) return text;
   std::string kind(to_string(step.kind));
@@ -185,7 +190,9 @@ std::string trace_text(const Look& look, const RunView& view) {
   std::size_t name_width = 0;
   std::size_t text_width = 0;
   std::size_t cost_width = 0;
-  for (const StepView& step : all) from = std::min(from, step.began_at);
+  for (const StepView& step : all) {
+    if (!step.copied) from = std::min(from, step.began_at);
+  }
   for (const Row& row : rows) {
     to = std::max({to, row.step->ended_at, row.step->began_at});
     name_width = std::max(name_width, width_of(row.name));
@@ -207,11 +214,13 @@ std::string trace_text(const Look& look, const RunView& view) {
   out += "\n" + indented("  ", task_text(view)) + "\n";
   for (const Row& row : rows) {
     std::int64_t end = row.step->ended_at > 0 ? row.step->ended_at : to;
+    bool own = !row.step->copied;  // what is copied was not in this run's time
     std::string text = pad(fit(look, row.text, text_width), text_width);
-    std::string line = fmt::format("  {}  {}  {}{}", dim(look, pad(row.name, name_width)),
-                                   row.step->cancelled ? dim(look, text) : text,
-                                   bar(look, columns, row.step->began_at, end, from, to),
-                                   pad_left(duration(end - row.step->began_at), kTimeColumns));
+    std::string line = fmt::format(
+        "  {}  {}  {}{}", dim(look, pad(row.name, name_width)),
+        row.step->cancelled || row.step->copied ? dim(look, text) : text,
+        own ? bar(look, columns, row.step->began_at, end, from, to) : std::string(columns, ' '),
+        pad_left(duration(end - row.step->began_at), kTimeColumns));
     out += line + (costs ? cost(look, *row.step) : "") + "\n";
   }
   if (std::string ending = ending_text(view); !ending.empty()) {

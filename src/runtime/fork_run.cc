@@ -430,11 +430,13 @@ Result<ForkPlan> plan_fork(const FiledRun& source, const AgentSpec& spec,
       }
     }
   }
+  const std::size_t copied = plan.records.size();
   if (options.edit) {
     Result<void> edited = point->start ? edit_start(plan, *point, options)
                                        : edit_step(plan, *point, there, spec, options);
     if (!edited) return fail(std::move(edited.error()));
   }
+  plan.edited = plan.records.size() - copied;
   for (std::size_t i = 0; i < plan.records.size(); ++i) {
     plan.records[i].n = static_cast<std::uint32_t>(i) + 2;
     plan.records[i].lsn = 0;

@@ -14,6 +14,7 @@ namespace ragent {
 struct ForkPlan {
   Json start = {};  // body of its start record, but for what only the new run knows
   std::vector<Record> records = {};  // behind the start, by n from 2; `run` is not set
+  std::size_t edited = 0;  // the last of them are no copies but what a person gave
   std::vector<std::string> steering = {};  // what was said to thinks that are asked again
   Origin origin = {};  // of its session, as far as records tell
   bool looked = false;  // the source saw its session, so that `origin` says how far

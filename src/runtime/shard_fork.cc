@@ -73,6 +73,9 @@ Task<void> Shard::fork_new(std::string uid, std::string of, ForkOptions options,
   // From here on without a wait: one commit.
   row.id = ++parts_.run_id_last;
   row.started_at = now_ms();
+  for (std::size_t i = plan.records.size() - plan.edited; i < plan.records.size(); ++i) {
+    plan.records[i].at = row.started_at;
+  }
   plan.start["spec"] = row.spec;
   plan.start["session"] = row.session;
   plan.start["budget"] = to_json(binding->spec.budget);

@@ -35,6 +35,11 @@ std::optional<std::uint32_t> child_index(std::string_view path, const StepView& 
   return index;
 }
 
+// How many records a fork has of its source, what was edited among them.
+std::uint32_t copied_of(const std::vector<Record>& records) {
+  return records.empty() ? 0 : forked_from(body_of(records.front())).records;
+}
+
 using StepKey = std::tuple<std::uint32_t, std::string, std::uint32_t, std::uint32_t, RecordKind>;
 
 void add_record(StepView& step, const Record& record) {
@@ -56,6 +61,7 @@ std::map<std::string, std::vector<StepView>> by_branch(const std::vector<Record>
                                                        std::vector<std::string>& order) {
   std::map<std::string, std::vector<StepView>> branches;
   std::map<StepKey, std::size_t> index;
+  const std::uint32_t copied = copied_of(records);
   for (const Record& record : records) {
     StepKey key{record.chapter, record.path, record.step, record.call, record.kind};
     std::vector<StepView>& branch = branches[record.path];
@@ -68,9 +74,11 @@ std::map<std::string, std::vector<StepView>> by_branch(const std::vector<Record>
                         .call = record.call,
                         .kind = record.kind,
                         .depth = depth_of(record.path),
-                        .attempts = record.attempt});
+                        .attempts = record.attempt,
+                        .copied = copied > 0 && record.n <= copied});
     }
     add_record(branch[at->second], record);
+    if (branch[at->second].outcome.flag("edited")) branch[at->second].copied = false;
   }
   return branches;
 }
@@ -201,9 +209,7 @@ std::vector<StepView> steps(const RunView& view) {
 
 Totals totals(const RunView& view) {
   Totals out;
-  const std::uint32_t copied =
-      view.records.empty() ? 0 : forked_from(body_of(view.records.front())).records;
-  for (const Record& record : view.records | std::views::drop(copied)) {
+  for (const Record& record : view.records | std::views::drop(copied_of(view.records))) {
     if (record.phase != Phase::outcome) continue;
     if (record.kind == RecordKind::act) ++out.calls;
     if (record.kind != RecordKind::think) continue;

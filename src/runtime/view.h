@@ -31,6 +31,7 @@ struct StepView {
   std::int64_t began_at = 0;    // ms since the epoch
   std::int64_t ended_at = 0;    // 0: it has no outcome yet
   bool cancelled = false;       // its branch was cancelled
+  bool copied = false;          // of a fork: its source took it
   Json intent = {};             // null: none
   Json outcome = {};            // null: none yet
   std::string name() const;  // "0:3", of calls and asks "0:3.1", of start and final their kind
