@@ -78,6 +78,13 @@ void add_starting(Parser& root, Args& args) {
   chat->add_option("--model", args.model)->check(named);
   chat->add_flag("--dev", args.dev);
 
+  Parser* fork = add(root, args, "fork");
+  fork->add_option("RUN", args.run)->required()->check(named);
+  fork->add_option("--at", args.step)->required()->check(named);
+  fork->add_option("--edit", args.edit)->check(named);
+  fork->add_option("--model", args.model)->check(named);
+  add_following(fork, args);
+
   Parser* doctor = add(root, args, "doctor");
   doctor->add_option("AGENT", args.agent)->check(named);
   doctor->add_flag("--json", args.json);
@@ -183,9 +190,9 @@ Error explain(const Parser& root, const CLI::ParseError& error) {
 }  // namespace
 
 std::span<const std::string> command_names() {
-  static const std::vector<std::string> kNames = {"new",  "check",  "run",    "chat",
-                                                  "runs", "trace",  "resume", "resolve",
-                                                  "asks", "cancel", "doctor"};
+  static const std::vector<std::string> kNames = {"new",     "check", "run",    "chat",
+                                                  "fork",    "runs",  "trace",  "resume",
+                                                  "resolve", "asks",  "cancel", "doctor"};
   return kNames;
 }
 

@@ -20,6 +20,7 @@ struct Args {
   bool json = false;
   bool yes = false;
   bool quiet = false;
+  std::string edit = {};     // fork: a file, or "-"
   bool later = false;        // record the decision, do not carry the run on
 
   std::string name = {};     // new
@@ -31,7 +32,7 @@ struct Args {
   std::int64_t budget_steps = 0;  // 0: the agent's own
   bool dev = false;          // chat
 
-  std::string run = {};      // trace, resume, resolve, cancel: a beginning of its id
+  std::string run = {};      // fork, trace, resume, …: a beginning of its id
   std::string step = {};
   std::string html = {};     // a file
   bool jsonl = false;

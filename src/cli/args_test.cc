@@ -80,6 +80,16 @@ TEST(ArgsTest, SessionsHaveNamesThatCanStandAnywhere) {
   EXPECT_FALSE(parse_args({"run", "travel", "t", "--session", std::string(65, 'a')}));
 }
 
+TEST(ArgsTest, AForkNamesItsStep) {
+  Result<Args> args = parse_args({"fork", "01", "--at", "0:3.0", "--edit", "-", "--model", "m"});
+  ASSERT_TRUE(args) << args.error().message;
+  EXPECT_EQ(args->run, "01");
+  EXPECT_EQ(args->step, "0:3.0");
+  EXPECT_EQ(args->edit, "-");
+  EXPECT_EQ(args->model, "m");
+  EXPECT_THAT(error_of({"fork", "01"}), HasSubstr("--at"));
+}
+
 TEST(ArgsTest, ResolveTakesOneVerdict) {
   Result<Args> args = parse_args({"resolve", "01", "0:3.0", "--happened", R"({"id":1})"});
   ASSERT_TRUE(args) << args.error().message;

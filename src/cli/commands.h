@@ -15,6 +15,7 @@ int new_command(const Args& args, const Console& console);
 int check_command(const Args& args, const Console& console);
 int run_command(const Args& args, const Console& console);
 int chat_command(const Args& args, const Console& console);
+int fork_command(const Args& args, const Console& console);
 int runs_command(const Args& args, const Console& console);
 int trace_command(const Args& args, const Console& console);
 int resume_command(const Args& args, const Console& console);

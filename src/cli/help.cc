@@ -23,6 +23,7 @@ Begin
   check AGENT           load an agent and say what it can do
   run AGENT TASK        carry out a task
   chat [AGENT]          talk with an agent
+  fork RUN              go on from a step of a run, in a new one
   doctor                look for what is missing on this machine
   help COMMAND          more about one of these
 
@@ -81,6 +82,17 @@ queued behind it. Without AGENT: the one in ./agents, or that of the session.
 Ctrl-C stops the turn; where none works, twice leaves, as Ctrl-D does. /help lists the commands.
 Without a terminal each line of standard input is a message; a line that ends in \ goes on. The
 exit code is then that of the first turn that was not answered, as in `ragent run`.
+)"},
+    {"fork", "ragent fork RUN --at STEP [--edit FILE] [options]", R"(
+A new run that begins with what RUN recorded before STEP and goes on from there. RUN stays as it
+is; its calls up to there are not made again, those from there on are made anew.
+
+  --at STEP             as `ragent trace` writes it: 0:5, one call 0:5.1; start: only the input
+  --edit FILE           what the step answers, instead of being asked again; - reads it. Of a think
+                        the reply or plain text, of a call the value it observes, of a question the
+                        decision (true, false or the answer), of start the text of the input
+  --model M             another model, as in `ragent run`
+  -y, --json, -q, --home   as in `ragent run`
 )"},
     {"runs", "ragent runs [--in-doubt] [--json]", R"(
 What ran here, newest first; also while another process works on this home.

@@ -14,10 +14,11 @@ struct Command {
   int (*run)(const Args&, const Console&);
 };
 
-constexpr std::array<Command, 11> kCommands = {{{"new", new_command},
+constexpr std::array<Command, 12> kCommands = {{{"new", new_command},
                                                 {"check", check_command},
                                                 {"run", run_command},
                                                 {"chat", chat_command},
+                                                {"fork", fork_command},
                                                 {"runs", runs_command},
                                                 {"trace", trace_command},
                                                 {"resume", resume_command},

@@ -181,6 +181,30 @@ TEST(TraceTest, AWaterfall) {
             "  F1 & more\n");
 }
 
+// What a fork copied was not in its time; what somebody gave says who it was.
+TEST(TraceTest, AFork) {
+  RunView view = sample();
+  std::uint32_t n = 0;
+  for (Record& record : view.records) record.n = ++n;
+  view.row.parent = "01jc@0:2";
+  view.row.started_at = 3040;
+  view.records[0].body = R"({"forked":{"run":"01jc","at":"0:2","records":4}})";
+  view.records[3].body =
+      R"({"tool":"flights","observation":{"value":1},"edited":true,"who":"ada"})";
+  EXPECT_EQ(trace_text({.width = 90}, view),
+            "travel · answered · 960 ms · 0 thinks · 0 calls · 0 tokens evaluated\n"
+            "run 01jd · fork of 01jc at 0:2 · session s1 · react@1\n"
+            "\n"
+            "  Find <b>flights</b>\n"
+            "\n"
+            "  0:1        think → flights  (copied)            2.0 s\n");
+  EXPECT_THAT(trace_html(view), HasSubstr("fork of 01jc at 0:2"));
+  EXPECT_THAT(trace_html(view), HasSubstr("think → flights (copied)"));
+  EXPECT_EQ(runs_text(kPlain, {{.uid = "01jdxxxxxx", .parent = "01jcyyyyyy@0:2", .task = "Go"}}, 0)
+                    .find("fork of 01jcyyyy at 0:2: Go") == std::string::npos,
+            false);
+}
+
 TEST(TraceTest, LinesFit) {
   for (std::size_t width : {60U, 80U, 100U, 140U}) {
     std::string text = trace_text({.width = width}, sample());

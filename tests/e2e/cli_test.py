@@ -147,7 +147,7 @@ class Line(Case):
 
     def test_usage(self):
         out, _ = self.ragent()
-        for name in ("new", "check", "run", "chat", "runs", "trace", "resume", "resolve", "asks",
+        for name in ("new", "check", "run", "chat", "fork", "runs", "trace", "resume", "resolve", "asks",
                      "cancel", "doctor", "help"):
             self.assertRegex(out, rf"(?m)^  {name} ")
         _, err = self.ragent("rnu", code=2)
@@ -161,6 +161,72 @@ class Line(Case):
         self.assertIn("nothing ever ran", self.ragent("trace", "01", code=1)[1])
         self.assertIn("Nothing waits for you", self.ragent("asks")[0])
         self.assertFalse((self.folder / ".ragent").exists())  # looking makes nothing
+
+
+class Forks(Case):
+    """What ran goes on from a step of it: nothing of the copy happens again."""
+
+    def setUp(self):
+        super().setUp()
+        self.ragent("run", "desk", "book A1", "--yes")
+        self.source = self.the_run()["run"]
+        self.before = self.ragent("trace", self.source, "--jsonl")[0]
+
+    def edit(self, text):
+        (self.folder / "edit").write_text(text)
+        return "edit"
+
+    def test_the_step_is_asked_again(self):
+        out, err = self.ragent("fork", self.source[:20], "--at", "0:5")
+        self.assertIn("A1 is yours.", out)
+        self.assertIn(f"fork of {self.source} at 0:5", " ".join(err.split()))
+        self.assertEqual(self.ledger(), ["A1"])
+        fork = self.lines("runs", "--json")[0]
+        self.assertEqual(fork["parent"], f"{self.source}@0:5")
+        self.assertIn(" at 0:5: book A1", self.ragent("runs")[0])
+        trace = self.ragent("trace", fork["run"])[0]
+        self.assertRegex(trace, r"0:4\.0 +book .*\(copied\)")
+        self.assertIn("1 think", trace)
+        self.ragent("trace", fork["run"], "--html", "fork.html")
+        self.assertIn(f"fork of {self.source} at 0:5", (self.folder / "fork.html").read_text())
+        self.ragent("fork", self.source, "--at", "0:4", "--yes", "--quiet")
+        self.assertEqual(self.ledger(), ["A1", "A1"])
+        self.assertEqual(self.ragent("trace", self.source, "--jsonl")[0], self.before)
+
+    def test_an_edit_of_each_kind(self):
+        out, _ = self.ragent("fork", self.source, "--at", "0:3", "--edit", self.edit("No seat.\n"))
+        self.assertEqual(out, "No seat.\n")
+        self.assertIn("(edited by ", self.ragent("trace", self.lines("runs", "--json")[0]["run"])[0])
+        calls = {"calls": [{"tool": "book", "arguments": {"seat": "B1"}}]}
+        self.ragent("fork", self.source, "--at", "0:3", "--edit", self.edit(json.dumps(calls)), "-y")
+        self.assertEqual(self.ledger(), ["A1", "B1"])
+        self.ragent("fork", self.source, "--at", "0:4", "--edit", self.edit('{"booking": "none"}'))
+        self.assertEqual(self.ledger(), ["A1", "B1"])
+        process = subprocess.run([RAGENT, "fork", self.source, "--at", "start", "--edit", "-", "-q"],
+                                 input="hello", cwd=self.folder, env=self.environment, text=True,
+                                 capture_output=True)
+        self.assertEqual((process.stdout, process.returncode), ("Good day.\n", 0), process.stderr)
+
+    def test_json_names_the_new_run(self):
+        lines = self.lines("fork", self.source, "--at", "0:5", "--json")
+        self.assertEqual(lines[0]["body"]["forked"]["run"], self.source)
+        self.assertNotEqual(lines[-1]["run"], self.source)
+        self.assertEqual((lines[-1]["answer"], lines[-1]["exit"]), ("A1 is yours.", 0))
+
+    def test_what_does_not_fit_says_what_does(self):
+        for words, said in (
+                ((self.source, "--at", "0:9"), "branch 0 has the steps 0:0 to 0:5"),
+                ((self.source, "--at", "soon"), "names no step"),
+                ((self.source, "--at", "0:0", "--edit", self.edit("x")), "what can be edited"),
+                ((self.source, "--at", "0:1", "--edit", self.edit('{"tool": 1}')), "its edit is a"),
+                ((self.source, "--at", "0:1", "--edit", self.edit('{"text":')), "the edit: "),
+                ((self.source, "--at", "0:1", "--edit", "nothing.json"), "nothing.json"),
+                ((self.source, "--at", "0:1", "--model", "noone"), "no"),
+                (("zzz", "--at", "0:1"), "no run begins with"),
+        ):
+            self.assertIn(said, self.ragent("fork", *words, code=1)[1], words)
+        self.assertIn("--at", self.ragent("fork", self.source, code=2)[1])
+        self.assertEqual(len(self.lines("runs", "--json")), 1)
 
 
 class Agents(Case):
