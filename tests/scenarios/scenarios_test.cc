@@ -75,9 +75,10 @@ std::string error_of(const std::string& text) {
 
 TEST(ScenarioFiles, NameTheLineOfAMistake) {
   EXPECT_EQ(error_of("do\n  start \"go\"\n"), "none");
-  EXPECT_EQ(error_of("do\n  strat \"go\"\n"),
-            ":2: expected start, wait, sleep, until, crash, answer, resolve, cancel or permit, got "
-            "\"strat \"go\"\"");
+  EXPECT_EQ(
+      error_of("do\n  strat \"go\"\n"),
+      ":2: expected start, fork, wait, sleep, until, crash, answer, resolve, cancel or permit, got "
+      "\"strat \"go\"\"");
   EXPECT_EQ(error_of("tool look read\n  does {\"a\": }\n").substr(0, 32),
             ":2: expected the tool's result a");
   EXPECT_EQ(error_of("agent\n  budget steps few\n"), ":2: expected steps (a number), got \"few\"");
