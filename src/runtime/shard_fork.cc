@@ -52,9 +52,9 @@ Task<void> Shard::fork_new(std::string uid, std::string of, ForkOptions options,
   if (!options.model.empty()) pinned.model = options.model;
   ForkPlan plan = co_await plan_fork(source, pinned, options);
   if (!plan.looked) {
-    std::vector<Turn> turns =
-        co_await offload(loop_, parts_.store_pool, [&store, tenant = options.tenant, plan] {
-          return store.tenants().turns(tenant, plan.origin.session, 1);
+    std::vector<Turn> turns = co_await offload(
+        loop_, parts_.store_pool, [&store, tenant = options.tenant, from = plan.origin.session] {
+          return store.tenants().turns(tenant, from, 1);
         });
     plan.start["forked"]["head"] = turns_before(turns, source.row.started_at);
   }

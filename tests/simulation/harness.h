@@ -91,8 +91,8 @@ class Universe {
 // there are not more. Some die again while they recover. Nothing, or what broke first and where.
 std::string sweep(const Trial& trial, std::uint64_t points);
 
-// `points` forks of one run, at steps anywhere in it, that die while they are made or later; half of
-// them of a run that has not ended. Nothing, or what broke first and where.
+// `points` forks of one run, at steps anywhere in it, that die while they are made or later; half
+// of them of a run that has not ended. Nothing, or what broke first and where.
 std::string sweep_forks(const Trial& trial, std::uint64_t points);
 
 // Loops, pools and randomness of one seed; `names`: of the ids that are drawn.
