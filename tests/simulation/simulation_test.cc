@@ -43,7 +43,7 @@ TEST_P(SimulationTest, AnEvictedRunIsTheSame) {
 }
 
 TEST_P(SimulationTest, AForkKeepsThePromisesAndSoDoesItsSource) {
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
     for (const Kind kind : {Kind::steady, Kind::rough}) {
       EXPECT_EQ(sweep_forks({.planner = GetParam(), .seed = seed, .kind = kind}, 6), "");
     }

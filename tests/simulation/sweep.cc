@@ -57,7 +57,7 @@ std::string survive_fork(const Trial& trial, std::uint64_t point) {
   const FiledRun before = universe.journal();
   const bool ended = universe.ended();
   const std::vector<std::string> steps = steps_of(before);
-  const std::string at = steps[random.below(steps.size())];
+  const std::string& at = steps[random.below(steps.size())];
   const Crash crash{.commit = 1 + random.below(30), .written = random.below(2) == 0};
   const std::string where = "a fork at " + at + (ended ? " of an ended run; " : "; ");
   universe.fork(at);
