@@ -173,8 +173,9 @@ class Forks(Case):
         self.before = self.ragent("trace", self.source, "--jsonl")[0]
 
     def edit(self, text):
-        (self.folder / "edit").write_text(text)
-        return "edit"
+        name = f"edit{len(list(self.folder.glob('edit*')))}"
+        (self.folder / name).write_text(text)
+        return name
 
     def test_the_step_is_asked_again(self):
         out, err = self.ragent("fork", self.source[:20], "--at", "0:5")
