@@ -43,9 +43,9 @@ void hide(const std::string& key, std::string& message) {
   }
 }
 
-Endpoint::Ending ending_of(int status, const Error* error, Rates rates) {
+Endpoint::Ending ending_of(int status, const Error* error, const Rates& rates) {
   using Kind = Endpoint::Ending::Kind;
-  Endpoint::Ending out{.rates = std::move(rates)};
+  Endpoint::Ending out{.rates = rates};
   if (!error || !may_work_again(*error)) return out;
   out.error = *error;
   out.kind = status == 429                    ? Kind::refused
@@ -205,7 +205,7 @@ Task<Reply> HttpModel::attempt(Call& call, DeltaSink& sink) {
   int status = response ? response->status : 0;
   Rates rates = response ? rates_of(response->headers, loop.wall()) : Rates();
   Result<Reply> reply = read(std::move(response), reading);
-  permit.ended(loop.now(), ending_of(status, reply ? nullptr : &reply.error(), std::move(rates)));
+  permit.ended(loop.now(), ending_of(status, reply ? nullptr : &reply.error(), rates));
   co_return reply;
 }
 

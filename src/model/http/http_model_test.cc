@@ -16,10 +16,8 @@ using namespace std::chrono_literals;
 using stub::Fault;
 using stub::FaultKind;
 using stub::StubModel;
-using stub::StubOptions;
 using stub::StubReply;
 using stub::StubRequest;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
