@@ -71,6 +71,11 @@ inline constexpr int kBreakerFailures = 5;  // one after another: the breaker op
 inline constexpr milliseconds kBreakerOpen = seconds(1);  // then one call probes
 inline constexpr std::size_t kEndpointCallsMax = 1024;  // at once; fewer as it refuses
 inline constexpr std::size_t kEndpointQueueMax = 4096;  // more are refused
+inline constexpr int kFetchAttemptsMax = 5;  // of weights, while each brings some of them
+inline constexpr int kRedirectsMax = 5;  // that lead to weights
+inline constexpr milliseconds kFetchSilenceMax = seconds(30);
+inline constexpr std::size_t kWeightsBytesMax = std::size_t{256} << 30;
+inline constexpr milliseconds kListTimeMax = seconds(5);  // for an endpoint to list its models
 inline constexpr std::size_t kPrefixFilesMax = 8;  // saved prompt prefixes; 28 kB a token
 
 // HTTP

@@ -1,6 +1,7 @@
 #include <base/hash.h>
 
 #define XXH_INLINE_ALL
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <xxhash.h>
 
@@ -35,6 +36,15 @@ std::array<unsigned char, SHA256_DIGEST_LENGTH> sha256(std::string_view bytes) {
   return hash;
 }
 
+std::string hex_of(const std::array<unsigned char, SHA256_DIGEST_LENGTH>& hash) {
+  std::string hex;
+  for (const unsigned char byte : hash) {
+    hex += kHex[byte >> 4];
+    hex += kHex[byte & 15];
+  }
+  return hex;
+}
+
 }  // namespace
 
 Digest hash128(std::string_view bytes) {
@@ -67,13 +77,29 @@ std::optional<Digest> digest_from_hex(std::string_view hex) {
   return Digest{.high = halves[0], .low = halves[1]};
 }
 
-std::string sha256_hex(std::string_view bytes) {
-  std::string hex;
-  for (const unsigned char byte : sha256(bytes)) {
-    hex += kHex[byte >> 4];
-    hex += kHex[byte & 15];
-  }
-  return hex;
+std::string sha256_hex(std::string_view bytes) { return hex_of(sha256(bytes)); }
+
+struct Sha256::State {
+  State() { RAGENT_ASSERT(context && EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { EVP_MD_CTX_free(context); }
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {}
+Sha256::~Sha256() = default;
+
+void Sha256::add(std::string_view bytes) {
+  RAGENT_ASSERT(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256::hex() const {
+  State copy;  // so that more can be added
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash;
+  RAGENT_ASSERT(EVP_MD_CTX_copy_ex(copy.context, state_->context) == 1);
+  RAGENT_ASSERT(EVP_DigestFinal_ex(copy.context, hash.data(), nullptr) == 1);
+  return hex_of(hash);
 }
 
 std::string sha256_base32(std::string_view bytes, std::size_t characters) {

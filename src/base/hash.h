@@ -10,6 +10,7 @@
 #include <ragent/tool.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,18 @@ std::string to_hex(Digest digest);  // 32 characters
 std::optional<Digest> digest_from_hex(std::string_view hex);
 
 std::string sha256_hex(std::string_view bytes);  // 64 characters
+// Of what comes in pieces: a file that is longer than memory should be.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  void add(std::string_view bytes);
+  std::string hex() const;  // of all that was added so far
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 // The first `characters` (at most 51) of the lower-case base32 of the SHA-256 (RFC 4648, a-z 2-7).
 std::string sha256_base32(std::string_view bytes, std::size_t characters);
 

@@ -100,5 +100,15 @@ TEST(Random, BelowIsEven) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(random.below(1), 0u);
 }
 
+TEST(Hash, Sha256ComesInPieces) {
+  Sha256 hash;
+  EXPECT_EQ(hash.hex(), sha256_hex(""));
+  hash.add("a");
+  EXPECT_EQ(hash.hex(), sha256_hex("a"));
+  hash.add("");
+  hash.add("bc");
+  EXPECT_EQ(hash.hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 }  // namespace
 }  // namespace ragent

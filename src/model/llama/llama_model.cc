@@ -5,6 +5,7 @@
 #include <base/text.h>
 #include <model/llama/embed.h>
 #include <model/llama/worker.h>
+#include <model/weights_url.h>
 
 #include <algorithm>
 #include <charconv>
@@ -37,16 +38,29 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-fs::path models_folder(const LlamaOptions& options) {
-  if (!options.models_dir.empty()) return options.models_dir;
-  std::string cache = environment("RAGENT_CACHE");
-  if (!cache.empty()) return fs::path(cache) / "models";
-  return fs::path(environment("HOME")) / ".cache" / "ragent" / "models";
+fs::path folder_of(const LlamaOptions& options) {
+  return options.models_dir.empty() ? models_folder() : options.models_dir;
+}
+
+std::string fetch_command(std::string_view name) {
+  return "scripts/setup --models " + std::string(name.substr(name.find('/') + 1));
+}
+
+// "; did you mean local/small?", or nothing.
+std::string near_local(std::string_view model) {
+  std::vector<std::string> names;
+  for (const Known& known : kKnown) {
+    if (known.name == kEmbed) continue;
+    names.emplace_back(known.name);
+    names.emplace_back(known.name.substr(known.name.find('/') + 1));
+  }
+  std::optional<std::string> near = nearest(model, names);
+  return near ? ", did you mean " + local_model_name(*near) + "?" : "";
 }
 
 Result<std::string> file_of(const LlamaOptions& options) {
   std::string name = local_model_name(options.model);
-  fs::path folder = models_folder(options);
+  fs::path folder = folder_of(options);
   const auto* known = std::ranges::find(kKnown, name, &Known::name);
   bool listed = known != std::end(kKnown);
   fs::path path = listed ? folder / known->file : fs::path(name);
@@ -54,18 +68,22 @@ Result<std::string> file_of(const LlamaOptions& options) {
   if (!name.empty() && fs::is_regular_file(path, ignored)) return path.string();
   std::string message;
   if (listed) {
-    message = "the model " + name + " is not there (" + path.string() + "): fetch it with " +
-              "`scripts/setup --models " + name.substr(name.find('/') + 1) + "` (" +
-              std::string(known->size) + ")";
+    message = "the model " + name + " is not there (" + path.string() + "): fetch it with `" +
+              fetch_command(name) + "` (" + std::string(known->size) + ")";
   } else {
-    message = "there is no model and no file \"" + options.model +
-              "\": expected local/default, local/small, local/tiny or the path of a GGUF file";
+    message = "there is no model and no file \"" + options.model + "\"" +
+              near_local(options.model) +
+              ": expected local/default, local/small, local/tiny, the path of a GGUF file, or an "
+              "endpoint's openai/NAME, anthropic/NAME or URL#NAME; `ragent models` lists them";
   }
+  std::vector<std::string> present;
   for (const Known& other : kKnown) {
     bool useful = other.name != name && other.name != kEmbed;
-    if (!useful || !fs::is_regular_file(folder / other.file, ignored)) continue;
-    message += "; present: --model " + std::string(other.name);
+    if (useful && fs::is_regular_file(folder / other.file, ignored)) {
+      present.emplace_back(other.name);
+    }
   }
+  if (!present.empty()) message += "; present: " + join(present, ", ");
   return fail(ErrorKind::not_found, message);
 }
 
@@ -141,6 +159,20 @@ class LlamaModel : public Model {
 
 }  // namespace
 
+std::vector<LocalModel> local_models() {
+  std::vector<LocalModel> out;
+  for (const Known& known : kKnown) {
+    std::error_code ignored;
+    fs::path path = fs::path(models_folder()) / known.file;
+    out.push_back({.name = std::string(known.name),
+                   .path = path.string(),
+                   .size = std::string(known.size),
+                   .fetch = fetch_command(known.name),
+                   .present = fs::is_regular_file(path, ignored)});
+  }
+  return out;
+}
+
 std::string local_model_name(std::string_view name) {
   for (const Known& known : kKnown) {
     std::string_view shortened = known.name.substr(known.name.find('/') + 1);
@@ -171,7 +203,8 @@ Result<std::unique_ptr<Model>> LocalModels::open(Loop& loop, const LlamaOptions&
   std::weak_ptr<LlamaWorker>& known = workers_[key];
   std::shared_ptr<LlamaWorker> worker = known.lock();
   if (!worker) known = worker = std::make_shared<LlamaWorker>(std::move(opened));
-  ModelInfo info{.name = local_model_name(options.model), .context_tokens = window};
+  std::string name = options.name.empty() ? local_model_name(options.model) : options.name;
+  ModelInfo info{.name = std::move(name), .context_tokens = window};
   return std::make_unique<LlamaModel>(loop, std::move(worker), std::move(info));
 }
 

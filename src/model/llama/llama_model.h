@@ -24,11 +24,22 @@ class LlamaWorker;
 
 struct LlamaOptions {
   std::string model = "local/default";  // a local name, or the path of a GGUF file
+  std::string name = {};  // what it is called; empty: as `model` says
   std::string models_dir = {};  // empty: $RAGENT_CACHE/models, else ~/.cache/ragent/models
   std::string cache_dir = {};  // of saved prompt prefixes; empty: none are saved
   std::uint32_t threads = 0;  // 0: $RAGENT_LLAMA_THREADS, else all cores
   std::uint32_t context_tokens = limits::kContextTokensDefault;
 };
+
+// The models that have a name, wherever their files are.
+struct LocalModel {
+  std::string name = {};
+  std::string path = {};  // where it is, or would be
+  std::string size = {};  // of what is fetched, and what is special about it
+  std::string fetch = {};  // the command
+  bool present = false;
+};
+std::vector<LocalModel> local_models();
 
 // "default", "small", "tiny" and "embed" become "local/default", …; those and paths of files stay
 // as they are; empty: a name this model does not know.
@@ -36,7 +47,8 @@ std::string local_model_name(std::string_view name);
 
 class LocalModels {
  public:
-  // Error{not_found}: no such file, with the command that fetches it and what is there instead.
+  // Error{not_found}: no such file, with the command that fetches it, the near miss, and what is
+  // there instead.
   // Error{invalid}: a file that holds no such model.
   Result<std::unique_ptr<Model>> open(Loop& loop, const LlamaOptions& options);
 
