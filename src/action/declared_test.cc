@@ -205,7 +205,7 @@ TEST_F(Sql, SharesOneCopyOfTheData) {
   first = fail(ErrorKind::invalid, "gone");
   host_.drain();  // until then the pool may still hold it
   write("t.csv", "b\n1\n");
-  EXPECT_THAT(error_of(bind_sql("select a from t")), HasSubstr("no such column: a"));
+  EXPECT_THAT(error_of(bind_sql("select a from t")), HasSubstr("no such column: a; columns: t(b)"));
 }
 
 constexpr std::string_view kEndless =

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFolderDepthMax = 4;
+constexpr std::size_t kColumnBytesMax = 600;  // of names in a message
 
 std::string quoted_name(std::string_view name) {
   std::string out = "\"";
@@ -164,6 +165,28 @@ std::string tables_of(Database& database) {
   return out.empty() ? "none: there is no CSV or SQLite file in the folder" : out;
 }
 
+// "seat(id, price), flight(…)", as far as a message goes.
+std::string columns_of(Database& database) {
+  std::string out;
+  std::string table;
+  Result<Statement> columns = database.prepare(
+      "select iif(t.schema = 'main', t.name, t.schema || '.' || t.name) as place, c.name "
+      "from pragma_table_list t, pragma_table_info(t.name, t.schema) c "
+      "where t.name not like 'sqlite_%' order by place, c.cid");
+  while (columns && columns->step().value_or(false)) {
+    std::string place(columns->text(0));
+    if (place != table) {
+      out += (table.empty() ? "" : "), ") + place + "(";
+    } else {
+      out += ", ";
+    }
+    table = std::move(place);
+    out += columns->text(1);
+    if (out.size() > kColumnBytesMax) return out + ", …)";
+  }
+  return table.empty() ? tables_of(database) : out + ")";
+}
+
 std::string_view first_word(std::string_view sql) {
   for (;;) {
     sql.remove_prefix(std::min(sql.find_first_not_of(" \t\r\n;"), sql.size()));
@@ -303,7 +326,10 @@ Result<void> SqlData::check(const std::string& sql, const Json& parameters) {
   if (!statement) {
     std::string_view text = statement.error().message;
     if (text.starts_with(database_.path())) text.remove_prefix(database_.path().size() + 2);
-    return fail(ErrorKind::invalid, fmt::format("{}; tables: {}", text, tables_of(database_)));
+    bool column = text.contains("no such column");
+    return fail(ErrorKind::invalid,
+                column ? fmt::format("{}; columns: {}", text, columns_of(database_))
+                       : fmt::format("{}; tables: {}", text, tables_of(database_)));
   }
   if (!statement->read_only()) {
     return fail(ErrorKind::invalid, "expected a query that only reads, got one that writes");

@@ -48,6 +48,11 @@ std::string_view without(std::string_view text, std::string_view prefix) {
   return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
+fs::path file_of(const fs::path& given) {
+  std::error_code ignored;
+  return fs::is_directory(given, ignored) ? given / "agent.toml" : given;
+}
+
 class AgentReader {
  public:
   AgentReader(std::string file, const ToolReader& tools) : file_(std::move(file)), tools_(tools) {}
@@ -375,13 +380,22 @@ Result<Agent> parse_agent(std::string_view text, const std::string& file, const 
   return AgentReader(file, reader).read(*document, folder);
 }
 
+std::string place_in_agent(const std::string& path, std::string_view key) {
+  std::string file = file_of(path).string();
+  Result<std::string> text = read_file(file, limits::kConfigBytesMax);
+  Result<Toml> document = text ? parse_toml(*text, file) : fail(text.error());
+  const Toml* found = document ? document->find(key) : nullptr;
+  if (!found) return fmt::format("{}: {}", file, key);
+  return fmt::format("{}:{}: {}", file, found->line, key);
+}
+
 Result<Agent> read_agent(const std::string& path, const ToolReader& reader) {
   std::error_code ignored;
   fs::path given = path.ends_with('/') ? fs::path(path).parent_path() : fs::path(path);
   if (!fs::exists(given, ignored)) {
     return fail(missing(given, "an agent's folder, or its agent.toml"));
   }
-  fs::path file = fs::is_directory(given, ignored) ? given / "agent.toml" : given;
+  fs::path file = file_of(given);
   if (!fs::exists(file, ignored)) {
     return fail(missing(file, "a file agent.toml (`ragent new NAME` makes an agent)"));
   }

@@ -32,4 +32,8 @@ Result<Agent> read_agent(const std::string& path, const ToolReader& reader);
 Result<Agent> parse_agent(std::string_view text, const std::string& file, const std::string& folder,
                           const ToolReader& reader);
 
+// "FILE:LINE: KEY" of a key that stands in the agent's file, for an error that is known only later;
+// "FILE: KEY" where it does not.
+std::string place_in_agent(const std::string& path, std::string_view key);
+
 }  // namespace ragent

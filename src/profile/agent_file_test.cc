@@ -212,6 +212,9 @@ TEST_F(AgentFile, TooLarge) {
 TEST_F(AgentFile, BrokenText) {
   EXPECT_THAT(error("[profile]\nname = \"a\xff\"\n"),
               HasSubstr("agent.toml:2: expected UTF-8 text, got the byte 0xFF"));
+  EXPECT_THAT(error("[profile]\nname = cafe  # mine\n"),
+              testing::AllOf(HasSubstr("agent.toml:2: broken TOML: "),
+                             HasSubstr("; text stands in quotes: name = \"cafe\"")));
   EXPECT_THAT(error("[profile]\nname = \n"), HasSubstr("agent.toml:2: broken TOML: "));
   EXPECT_THAT(error("[profile]\n[&"), HasSubstr("agent.toml:2: broken TOML: "));
   EXPECT_THAT(error("[profile]\nname = \u0228"), HasSubstr("agent.toml:2: broken TOML: "));

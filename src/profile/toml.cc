@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <sstream>
 
 // Debian's shared library is built with exceptions, and one binary should need no library.
@@ -27,6 +28,8 @@
 
 namespace ragent {
 namespace {
+
+constexpr std::size_t kShown = 80;  // bytes of a line in a message
 
 template <class T>
 std::string printed(const T& value) {  // dates and times
@@ -70,6 +73,23 @@ Toml converted(const toml::node& node) {
   std::ranges::sort(members, {}, [](const auto& member) { return member.first; });
   for (auto& member : members) out.items.push_back(std::move(member.second));
   return out;
+}
+
+// Where the value on a line is a bare word: what is meant is text.
+std::string quotes_hint(std::string_view text, std::uint32_t number) {
+  std::vector<std::string_view> lines = split(text, '\n');
+  if (number == 0 || number > lines.size()) return "";
+  std::string_view line = trim(lines[number - 1]);
+  std::size_t equals = line.find('=');
+  if (equals == line.npos) return "";
+  std::string_view key = trim(line.substr(0, equals));
+  std::string_view value = trim(line.substr(equals + 1));
+  value = trim(value.substr(0, value.find('#')));
+  bool letter = !value.empty() && (std::isalpha(static_cast<unsigned char>(value[0])) != 0 ||
+                                   value[0] == '.' || value[0] == '/');
+  if (!letter || value.find_first_of("\"'") != value.npos) return "";
+  return fmt::format("; text stands in quotes: {} = \"{}\"", printable(key, kShown),
+                     printable(value, kShown));
 }
 
 }  // namespace
@@ -116,8 +136,9 @@ Result<Toml> parse_toml(std::string_view text, const std::string& file) {
   toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    return fail(ErrorKind::invalid, fmt::format("{}:{}: broken TOML: {}", file,
-                                                error.source().begin.line, error.description()));
+    line = error.source().begin.line;
+    return fail(ErrorKind::invalid, fmt::format("{}:{}: broken TOML: {}{}", file, line,
+                                                error.description(), quotes_hint(text, line)));
   }
   return converted(parsed.table());
 }
