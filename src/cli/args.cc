@@ -43,6 +43,10 @@ std::string steps(const std::string& text) {
   return wrong(fmt::format("a whole number from 1 to {}", kBudgetStepsMax), text);
 }
 
+std::string shell(const std::string& text) {
+  return text == "bash" || text == "zsh" || text == "fish" ? "" : wrong("bash, zsh or fish", text);
+}
+
 Parser* add(Parser& root, Args& args, const std::string& name) {
   Parser* command = root.add_subcommand(name);
   command->set_help_flag();  // help_text() is ours
@@ -70,6 +74,8 @@ void add_starting(Parser& root, Args& args) {
   run->add_option("--model", args.model)->check(named);
   run->add_option("--planner", args.planner)->check(named);
   run->add_option("--budget-steps", args.budget_steps)->check(steps);
+  run->add_option("--image", args.images)->check(named)->allow_extra_args(false);
+  run->add_option("--record", args.record)->check(named);
   add_following(run, args);
 
   Parser* chat = add(root, args, "chat");
@@ -88,6 +94,14 @@ void add_starting(Parser& root, Args& args) {
   Parser* doctor = add(root, args, "doctor");
   doctor->add_option("AGENT", args.agent)->check(named);
   doctor->add_flag("--json", args.json);
+
+  Parser* models = add(root, args, "models");
+  CLI::Option* what = models->add_option("ENDPOINT", args.what)->check(named);
+  models->add_option("NAME", args.name)->check(named)->needs(what);
+  models->add_flag("--json", args.json);
+
+  Parser* completion = add(root, args, "completion");
+  completion->add_option("SHELL", args.what)->required()->check(shell);
 }
 
 void add_looking(Parser& root, Args& args) {
@@ -148,6 +162,13 @@ void add_deciding(Parser& root, Args& args) {
   add_following(cancel, args);
 }
 
+void add_all(Parser& root, Args& args) {
+  root.set_help_flag();
+  add_starting(root, args);
+  add_looking(root, args);
+  add_deciding(root, args);
+}
+
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
   std::optional<std::string> near = nearest(word, known);
   return near ? fmt::format("; did you mean `{}`?", *near) : ".";
@@ -178,8 +199,13 @@ Error explain(const Parser& root, const CLI::ParseError& error) {
     auto option =
         std::ranges::find_if(rest, [](const std::string& word) { return word.starts_with('-'); });
     const std::string& word = option == rest.end() ? rest.front() : *option;
-    what = fmt::format("{} does not know `{}`{}", where, word,
-                       did_you_mean(word, option_names(command)));
+    bool more_words = option == rest.end() && command.get_name() == "run";
+    what = more_words ? fmt::format(
+                            "{}: more words than AGENT and TASK, the first is `{}`; put the task "
+                            "in quotes: ragent run AGENT \"what it shall do\"",
+                            where, printable(word, kShownBytesMax))
+                      : fmt::format("{} does not know `{}`{}", where, word,
+                                    did_you_mean(word, option_names(command)));
   } else {
     what = fmt::format("{}: {}", where, what);
   }
@@ -190,10 +216,19 @@ Error explain(const Parser& root, const CLI::ParseError& error) {
 }  // namespace
 
 std::span<const std::string> command_names() {
-  static const std::vector<std::string> kNames = {"new",     "check", "run",    "chat",
-                                                  "fork",    "runs",  "trace",  "resume",
-                                                  "resolve", "asks",  "cancel", "doctor"};
+  static const std::vector<std::string> kNames = {"new",    "check",  "run",    "chat",      "fork",
+                                                  "runs",   "trace",  "resume", "resolve",   "asks",
+                                                  "cancel", "doctor", "models", "completion"};
   return kNames;
+}
+
+std::vector<std::string> options_of(const std::string& command) {
+  Args args;
+  Parser root;
+  add_all(root, args);
+  std::vector<std::string> names = option_names(*root.get_subcommand(command));
+  names.emplace_back("--help");
+  return names;
 }
 
 Result<Args> parse_args(const std::vector<std::string>& words) {
@@ -211,10 +246,7 @@ Result<Args> parse_args(const std::vector<std::string>& words) {
                             did_you_mean(words[0], known)));
   }
   Parser root;
-  root.set_help_flag();
-  add_starting(root, args);
-  add_looking(root, args);
-  add_deciding(root, args);
+  add_all(root, args);
   // Help is wanted also where the rest of the line is not right yet.
   bool help = std::ranges::any_of(
       words, [](const std::string& word) { return word == "-h" || word == "--help"; });

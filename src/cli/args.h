@@ -23,13 +23,16 @@ struct Args {
   std::string edit = {};     // fork: a file, or "-"
   bool later = false;        // record the decision, do not carry the run on
 
-  std::string name = {};     // new
+  std::string name = {};     // new; models fetch
+  std::string what = {};     // models: "fetch", or an endpoint; completion: a shell
   std::string agent = {};    // check, run, chat, doctor
   std::string task = {};
   std::string session = {};
   std::string model = {};
   std::string planner = {};
   std::int64_t budget_steps = 0;  // 0: the agent's own
+  std::vector<std::string> images = {};  // run
+  std::string record = {};
   bool dev = false;          // chat
 
   std::string run = {};      // fork, trace, resume, …: a beginning of its id
@@ -56,6 +59,7 @@ struct Args {
 // Error{invalid}: what is not understood, the near miss, and where to read on.
 Result<Args> parse_args(const std::vector<std::string>& words);
 std::span<const std::string> command_names();
+std::vector<std::string> options_of(const std::string& command);  // "--home", "--yes", …
 // The help of a command; of an unknown or empty one, the overview.
 std::string help_text(std::string_view command, bool color);
 

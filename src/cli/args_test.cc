@@ -44,7 +44,28 @@ TEST(ArgsTest, NearMisses) {
 TEST(ArgsTest, WhatIsMissingIsNamed) {
   EXPECT_THAT(error_of({"run"}), HasSubstr("AGENT"));
   EXPECT_THAT(error_of({"run", "travel"}), HasSubstr("TASK"));
-  EXPECT_THAT(error_of({"run", "travel", "t", "extra"}), HasSubstr("does not know `extra`"));
+  EXPECT_THAT(error_of({"check", "travel", "extra"}), HasSubstr("does not know `extra`"));
+  EXPECT_THAT(error_of({"run", "travel", "what", "does", "it", "cost"}),
+              HasSubstr("more words than AGENT and TASK, the first is `does`; put the task in "
+                        "quotes"));
+  EXPECT_THAT(error_of({"run", "travel", "what", "does", "--modle"}), HasSubstr("`--model`?"));
+}
+
+TEST(ArgsTest, ImagesEachTakeOneFile) {
+  Result<Args> args =
+      parse_args({"run", "travel", "--image", "a.png", "what is it", "--image", "b.png"});
+  ASSERT_TRUE(args) << args.error().message;
+  EXPECT_EQ(args->images, (std::vector<std::string>{"a.png", "b.png"}));
+  EXPECT_EQ(args->task, "what is it");
+}
+
+TEST(ArgsTest, Models) {
+  EXPECT_EQ(parse_args({"models"})->what, "");
+  EXPECT_EQ(parse_args({"models", "openai"})->what, "openai");
+  EXPECT_EQ(parse_args({"models", "fetch", "hf:a/b/c.gguf"})->name, "hf:a/b/c.gguf");
+  EXPECT_THAT(error_of({"completion", "tcsh"}), HasSubstr("expected bash, zsh or fish"));
+  EXPECT_THAT(options_of("run"), testing::Contains("--image"));
+  EXPECT_THAT(options_of("resolve"), testing::Contains("--did-not-happen"));
 }
 
 TEST(ArgsTest, WhatIsWrongIsSaidWithWhatWasExpected) {

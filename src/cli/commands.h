@@ -23,5 +23,7 @@ int resolve_command(const Args& args, const Console& console);
 int asks_command(const Args& args, const Console& console);
 int cancel_command(const Args& args, const Console& console);
 int doctor_command(const Args& args, const Console& console);
+int models_command(const Args& args, const Console& console);
+int completion_command(const Args& args, const Console& console);
 
 }  // namespace ragent::cli

@@ -124,6 +124,11 @@ void Progress::say(std::string what) {
   changed_.notify_one();
 }
 
+void Progress::detail(std::string what) {
+  std::lock_guard lock(mutex_);
+  what_ = std::move(what);
+}
+
 void Progress::print(std::FILE* to, std::string_view text) {
   if (text.empty()) return;
   std::lock_guard lock(mutex_);

@@ -47,6 +47,7 @@ class Progress {
   ~Progress();
 
   void say(std::string what);  // starts the clock; empty: nothing goes on
+  void detail(std::string what);  // the same thing goes on: the clock as well
   void print(std::FILE* to, std::string_view text);
 
  private:

@@ -24,7 +24,9 @@ Begin
   run AGENT TASK        carry out a task
   chat [AGENT]          talk with an agent
   fork RUN              go on from a step of a run, in a new one
+  models                which models there are, here and at endpoints; fetch one
   doctor                look for what is missing on this machine
+  completion SHELL      complete words in bash, zsh or fish
   help COMMAND          more about one of these
 
 Look
@@ -53,11 +55,14 @@ Nothing is run.
     {"run", "ragent run AGENT TASK [options]", R"(
 Carries out a task and prints the answer as it comes; the calls it made stand above it.
 Every step is kept in the home: after a crash, `ragent resume` goes on where it was.
+Where TASK is - it is read from standard input.
 
   --session S           go on with the conversation S
-  --model M             local/default, local/small, a GGUF file, or scripted:FILE
+  --model M             local/default, openai/NAME, a GGUF file or its URL: see `ragent models`
   --planner P           direct or react
   --budget-steps N      stop after N steps
+  --image FILE          an image that belongs to the task; may be given again
+  --record FILE         keep the model's replies: --model recorded:FILE says them again
   -y, --yes             allow every call that asks first
   --json                one JSON object a line: each event, then the result
   -q, --quiet           only the answer
@@ -142,6 +147,26 @@ under way is waited for until its time is over.
     {"doctor", "ragent doctor [AGENT] [--json]", R"(
 Looks for what is missing: the home, the disk, models, threads, the terminal, and the programs of
 an agent's tools. The exit code is 1 when something has to be done.
+)"},
+    {"models", "ragent models [ENDPOINT | fetch NAME] [--json]", R"(
+Which models can be used here: the local ones, with what fetches those that are missing, and what
+the endpoints have whose keys are set (OPENAI_API_KEY, ANTHROPIC_API_KEY, RAGENT_MODEL).
+
+  ragent models openai                       all that this endpoint has; also anthropic, or a URL
+  ragent models http://localhost:8080/v1
+  ragent models fetch NAME                   the weights of https://HOST/x.gguf#sha256=HEX or
+                                             hf:OWNER/REPO/FILE.gguf#sha256=HEX
+
+What was fetched is kept in ~/.cache/ragent/models (RAGENT_CACHE/models). A fetch that was stopped
+goes on where it was; `ragent run` and `ragent chat` fetch what they need before they begin.
+The exit code is 1 when an endpoint did not answer.
+)"},
+    {"completion", "ragent completion bash | zsh | fish", R"(
+Prints what a shell needs to complete commands, options, agents and runs. For good:
+
+  bash    ragent completion bash > ~/.local/share/bash-completion/completions/ragent
+  zsh     ragent completion zsh > ~/.zfunc/_ragent      (with fpath+=~/.zfunc before compinit)
+  fish    ragent completion fish > ~/.config/fish/completions/ragent.fish
 )"},
 };
 

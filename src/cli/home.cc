@@ -3,6 +3,7 @@
 #include <base/home.h>
 #include <base/text.h>
 #include <model/scripted.h>
+#include <profile/names.h>
 #include <runtime/view.h>
 
 #include <algorithm>
@@ -88,12 +89,15 @@ Result<std::string> find_agent(const std::string& name) {
   }
   std::vector<std::string> names = agent_names();
   std::string message = fmt::format("there is no agent `{}`", name);
+  message += is_name(name) ? fmt::format(", neither ./{} nor ./{}/{} in {}", name, kAgentsFolder,
+                                         name, fs::current_path(error).string())
+                           : fmt::format(" (looked in {})", fs::current_path(error).string());
   if (auto near = nearest(path.filename().string(), names)) {
     message += fmt::format("; did you mean `{}`?", *near);
   } else if (!names.empty()) {
     message += fmt::format("; in ./{} are {}", kAgentsFolder, join(names, ", "));
-  } else {
-    message += fmt::format("; `ragent new {}` makes one", path.filename().string());
+  } else if (is_name(name)) {
+    message += fmt::format("; `ragent new {}` makes one", name);
   }
   return fail(ErrorKind::not_found, std::move(message));
 }

@@ -14,7 +14,7 @@ struct Command {
   int (*run)(const Args&, const Console&);
 };
 
-constexpr std::array<Command, 12> kCommands = {{{"new", new_command},
+constexpr std::array<Command, 14> kCommands = {{{"new", new_command},
                                                 {"check", check_command},
                                                 {"run", run_command},
                                                 {"chat", chat_command},
@@ -25,7 +25,9 @@ constexpr std::array<Command, 12> kCommands = {{{"new", new_command},
                                                 {"resolve", resolve_command},
                                                 {"asks", asks_command},
                                                 {"cancel", cancel_command},
-                                                {"doctor", doctor_command}}};
+                                                {"doctor", doctor_command},
+                                                {"models", models_command},
+                                                {"completion", completion_command}}};
 
 }  // namespace
 

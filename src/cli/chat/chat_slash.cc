@@ -1,8 +1,8 @@
 // The slash commands of a chat.
 #include <cli/chat/chat.h>
 
-#include <base/file.h>
 #include <cli/home.h>
+#include <cli/image.h>
 #include <profile/names.h>
 
 #include <algorithm>
@@ -25,15 +25,6 @@ std::string text_of(const std::string& message) {
   Result<Json> json = parse_json(message);
   Result<Message> read = json ? message_from_json(*json) : fail(json.error());
   return read ? read->text() : "";
-}
-
-// By its first bytes; empty: it is no image that models see.
-std::string image_type(std::string_view bytes) {
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return "image/png";
-  if (bytes.starts_with("\xff\xd8\xff")) return "image/jpeg";
-  if (bytes.starts_with("GIF8")) return "image/gif";
-  if (bytes.starts_with("RIFF") && bytes.substr(0, 12).ends_with("WEBP")) return "image/webp";
-  return "";
 }
 
 // As shells and file managers write the names of files.
@@ -310,15 +301,7 @@ void Chat::attach_image(std::string file) {
   }
   ++holding_;
   bool going = errand([this, file = std::move(file)]() -> Errands::Then {
-    Result<std::string> bytes = read_file(file, limits::kArtifactBytesMax);
-    std::string type = bytes ? image_type(*bytes) : "";
-    Result<Media> image = fail(ErrorKind::invalid, file + " is no PNG, JPEG, GIF or WebP image");
-    if (!bytes) {
-      image = fail(bytes.error());
-    } else if (!type.empty()) {
-      Result<std::string> id = setup_.host->artifact(std::move(*bytes));
-      image = id ? Result<Media>(Media{*id, type}) : fail(id.error());
-    }
+    Result<Media> image = keep_image(*setup_.host, file);
     return [this, file, image = std::move(image)]() mutable {
       image_attached(file, std::move(image));
     };

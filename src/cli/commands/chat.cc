@@ -5,6 +5,7 @@
 #include <cli/commands.h>
 #include <cli/follow.h>
 #include <cli/home.h>
+#include <cli/weights.h>
 
 #include <array>
 #include <cstdlib>
@@ -157,6 +158,7 @@ int chat_command(const Args& args, const Console& console) {
   std::string model = !args.model.empty()      ? args.model
                       : !options.model.empty() ? options.model
                                                : agent->model;
+  if (Result<void> here = bring_weights(model, console); !here) return console.report(here.error());
   Result<std::unique_ptr<Host>> host = open_home(std::move(options), args);
   if (!host) return report_home(host.error(), console);
   ChatSetup setup{.host = host->get(),

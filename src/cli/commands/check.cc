@@ -2,6 +2,7 @@
 #include <base/text.h>
 #include <cli/commands.h>
 #include <cli/home.h>
+#include <profile/agent_file.h>
 #include <runtime/planners.h>
 
 #include <algorithm>
@@ -74,7 +75,7 @@ int check_command(const Args& args, const Console& console) {
   // One that is not there would only be missed at the first run.
   EngineOptions options = engine_options(args);
   if (Result<Planner> planner = find_planner(options.planners, agent->planner); !planner) {
-    return console.report(within("planner", std::move(planner.error())));
+    return console.report(within(place_in_agent(*path, "planner"), std::move(planner.error())));
   }
   if (args.json) {
     print(fmt::format("{}\n", to_json(spec(*agent)).dump()));

@@ -39,13 +39,18 @@ void note_interrupted(const std::vector<RunRow>& rows, const Args& args) {
       plural(stopped, "run"), home_option(args)));
 }
 
+void print_nothing(const Args& args) {
+  print(fmt::format("Nothing ran here yet, in the home {}. `ragent run AGENT TASK` begins.\n",
+                    one_line(home_of(args))));
+}
+
 }  // namespace
 
 int runs_command(const Args& args, const Console& console) {
   Result<std::unique_ptr<Store>> store = read_home(home_of(args));
   if (!store) return console.report(store.error());
   if (!*store) {
-    if (!args.json) print("Nothing ran here yet. `ragent run AGENT TASK` begins.\n");
+    if (!args.json) print_nothing(args);
     return kExitDone;
   }
   if (args.in_doubt) return print_doubts(**store, args, console);
@@ -54,7 +59,7 @@ int runs_command(const Args& args, const Console& console) {
   if (args.json) {
     for (const RunRow& row : *rows) print(fmt::format("{}\n", run_json(row).dump()));
   } else if (rows->empty()) {
-    print("Nothing ran here yet. `ragent run AGENT TASK` begins.\n");
+    print_nothing(args);
   } else {
     print(runs_text(console.out, *rows, now_ms()));
     note_interrupted(*rows, args);

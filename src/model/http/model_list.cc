@@ -1,0 +1,71 @@
+#include <model/http/model_list.h>
+
+#include <base/text.h>
+#include <model/http/catalog.h>
+#include <model/http/wire.h>
+
+#include <algorithm>
+
+namespace ragent {
+namespace {
+
+constexpr std::string_view kAnyModel = "x";  // a name has to have one
+constexpr std::size_t kShown = 200;
+
+bool is_set(const Environment& environment, const char* name) {
+  const char* value = environment(name);
+  return value && *value;
+}
+
+void add(std::vector<AccountHere>& out, AccountHere here) {
+  bool known = std::ranges::any_of(out, [&](const AccountHere& other) {
+    return here.account && other.account && other.account->base_url == here.account->base_url;
+  });
+  if (!known) out.push_back(std::move(here));
+}
+
+}  // namespace
+
+AccountHere account_named(std::string_view endpoint, const Environment& environment) {
+  bool web = endpoint.contains("://");
+  std::string prefix(endpoint.substr(0, endpoint.find(web ? '#' : '/')));
+  prefix += web ? '#' : '/';
+  Result<std::optional<Account>> found = account_of(prefix + std::string(kAnyModel), environment);
+  if (!found) return {prefix, fail(std::move(found.error()))};
+  if (*found) return {prefix, std::move(**found)};
+  return {prefix, fail(ErrorKind::invalid,
+                       "`" + printable(endpoint, kShown) +
+                           "` is no endpoint that lists models: expected openai, anthropic or a "
+                           "URL as http://localhost:8080/v1")};
+}
+
+std::vector<AccountHere> accounts_here(const Environment& environment, std::string_view model) {
+  std::vector<AccountHere> out;
+  if (is_set(environment, "OPENAI_API_KEY") || is_set(environment, "OPENAI_BASE_URL")) {
+    add(out, account_named("openai", environment));
+  }
+  if (is_set(environment, "ANTHROPIC_API_KEY") || is_set(environment, "ANTHROPIC_BASE_URL")) {
+    add(out, account_named("anthropic", environment));
+  }
+  for (std::string_view each : split(model, ',')) {
+    // Of its name only what is before the model counts, so a key that is missing is told here too.
+    Result<std::optional<Account>> found = account_of(trim(each), environment);
+    if (!found || *found) add(out, account_named(trim(each), environment));
+  }
+  return out;
+}
+
+Task<std::vector<std::string>> list_models(HttpClient& client, Account account) {
+  HttpCall call{.request = account.dialect->list_models(account.base_url, account.key),
+                .connect_max = limits::kListTimeMax,
+                .time_max = limits::kListTimeMax};
+  HttpResponse response = co_await client.send(std::move(call));
+  std::string host = wire::host_of(account.base_url);
+  if (response.status != 200) co_return wire::error_of(response, host);
+  std::vector<std::string> names = model_names(response.body);
+  bool list = wire::is_json(response) && parse_json(response.body).has_value();
+  if (names.empty() && !list) co_return wire::not_an_endpoint(response, "a list of models");
+  co_return names;
+}
+
+}  // namespace ragent

@@ -1,0 +1,293 @@
+"""Models as people find them: the list, endpoints, weights by URL; and what a run takes with it."""
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import threading
+import unittest
+
+BIN = pathlib.Path(os.environ.get("RAGENT_BIN", "build/bin/ragent")).resolve()
+STUB = BIN.parent.parent / "bench" / "stub_model_server"
+
+AGENT = """
+[profile]
+name = "desk"
+instructions = "Answer."
+"""
+SCRIPT = """{"model": "scripted", "latency_ms": 1}
+{"user": "hello"}
+{"answer": "Good day."}
+"""
+
+
+class Host(http.server.BaseHTTPRequestHandler):
+    """Gives FILES by path; BROKEN ends the connection in the middle of the first answer."""
+    files = {}
+    broken = []
+    ranges = []
+
+    def do_GET(self):
+        body = self.files.get(self.path)
+        if body is None:
+            return self.send_error(404)
+        begin = 0
+        if self.headers["range"]:
+            begin = int(self.headers["range"].removeprefix("bytes=").removesuffix("-"))
+            self.ranges.append(begin)
+        self.send_response(206 if begin else 200)
+        if begin:
+            self.send_header("content-range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
+        self.send_header("content-length", str(len(body) - begin))
+        self.end_headers()
+        cut = self.broken.pop() if self.broken else len(body)
+        self.wfile.write(body[begin:max(begin, cut)])
+
+    def log_message(self, *_):
+        pass
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        agent = self.folder / "agents" / "desk"
+        agent.mkdir(parents=True)
+        (agent / "agent.toml").write_text(AGENT)
+        (self.folder / "script.jsonl").write_text(SCRIPT)
+        (self.folder / "cache").mkdir()
+        self.environment = {
+            key: value for key, value in os.environ.items()
+            if not key.startswith(("RAGENT_", "OPENAI_", "ANTHROPIC_")) and "proxy" not in key.lower()}
+        self.environment["RAGENT_CACHE"] = str(self.folder / "cache")
+
+    def ragent(self, *words, code=0, say=None, **variables):
+        done = subprocess.run([BIN, *words], cwd=self.folder, env={**self.environment, **variables},
+                              input=say if say is not None else "", capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, code, f"{words}\n{done.stdout}\n{done.stderr}")
+        return done.stdout, done.stderr
+
+    def stub(self, *words):
+        process = subprocess.Popen([STUB, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        return f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+
+    def host(self, **files):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host)
+        Host.files = {f"/{name}.gguf": body for name, body in files.items()}
+        Host.broken, Host.ranges = [], []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}"
+
+
+class List(Case):
+    def test_what_is_here_and_what_fetches_the_rest(self):
+        (self.folder / "cache/models").mkdir()
+        (self.folder / "cache/models/smollm2-135m.gguf").write_bytes(b"GGUF" + b"x" * 1000)
+        (self.folder / "cache/models/mine.gguf").write_bytes(b"GGUF")
+        out, _ = self.ragent("models")
+        self.assertRegex(out, r"local/default .* 1\.1 GB +scripts/setup --models default")
+        self.assertRegex(out, r"local/tiny +smollm2-135m\.gguf +1\.0 kB +present")
+        self.assertIn(str(self.folder / "cache/models/mine.gguf"), out)
+        self.assertIn("OPENAI_API_KEY", out)
+        lines = [json.loads(line) for line in self.ragent("models", "--json")[0].splitlines()]
+        tiny = next(line for line in lines if line["model"] == "local/tiny")
+        self.assertEqual((tiny["present"], tiny["bytes"]), (True, 1004))
+        self.assertEqual([line["model"] for line in lines if line["kind"] == "file"],
+                         [str(self.folder / "cache/models/mine.gguf")])
+
+    def test_endpoints_whose_keys_are_set(self):
+        url = self.stub()
+        out, _ = self.ragent("models", OPENAI_API_KEY="k", OPENAI_BASE_URL=url)
+        self.assertRegex(out, rf"openai \({url}\)\n  \S+")
+        names, _ = self.ragent("models", url)
+        name = names.splitlines()[0]
+        self.assertTrue(name.startswith(url + "#"), names)
+        # What is listed is what --model takes.
+        out, _ = self.ragent("run", "desk", "hello", "-q", "--model", name)
+        self.assertTrue(out.strip())
+        self.ragent("run", "desk", "hello", "-q", "--model", url + "#a/file.gguf")  # no file here
+        lines = self.ragent("models", "openai", "--json", OPENAI_BASE_URL=url)[0].splitlines()
+        self.assertTrue(json.loads(lines[0])["model"].startswith("openai/"))
+
+    def test_one_that_does_not_answer_is_a_line_and_the_rest_goes_on(self):
+        url = self.stub()
+        out, _ = self.ragent("models", OPENAI_BASE_URL="http://127.0.0.1:9/v1",
+                             RAGENT_MODEL=url + "#x", code=1)
+        self.assertRegex(out, r"openai.*\n  error: ")
+        self.assertIn(url, out)
+        lines = self.ragent("models", "--json", OPENAI_BASE_URL="http://127.0.0.1:9/v1",
+                            code=1)[0].splitlines()
+        self.assertIn("error", json.loads(lines[-1]))
+
+    def test_wrong_words(self):
+        self.assertIn("needs a key", self.ragent("models", "openai", code=1)[1])
+        self.assertIn("is no endpoint", self.ragent("models", "opnai", code=1)[1])
+        self.assertIn("fetch what?", self.ragent("models", "fetch", code=1)[1])
+        self.assertIn("scripts/setup --models small",
+                      self.ragent("models", "fetch", "small", code=1)[1])
+
+    def test_an_unknown_model_has_its_near_miss(self):
+        (self.folder / "cache/models").mkdir()
+        for name in ("smollm2-135m", "qwen25-coder-0.5b"):
+            (self.folder / f"cache/models/{name}.gguf").write_bytes(b"GGUF")
+        for words in (("run", "desk", "hello", "--model", "local/defualt"),
+                      ("run", "desk", "hello", "--model", "local/defualt.gguf")):
+            _, err = self.ragent(*words, code=1)
+            self.assertIn("there is no model and no file", err)
+            self.assertIn("did you mean local/default?", err)
+            self.assertIn("; present: local/small, local/tiny", err)
+
+
+class Weights(Case):
+    BODY = b"GGUF" + bytes(range(256)) * 400
+
+    def name(self, url, body=BODY):
+        return f"{url}/x.gguf#sha256={hashlib.sha256(body).hexdigest()}"
+
+    def test_fetched_by_name_and_resumed(self):
+        url = self.host(x=self.BODY)
+        Host.broken[:] = [5000]
+        out, err = self.ragent("models", "fetch", self.name(url))
+        file = pathlib.Path(out.strip())
+        self.assertEqual(file.read_bytes(), self.BODY)
+        self.assertEqual(file.parent, self.folder / "cache/models")
+        self.assertEqual(Host.ranges, [5000])
+        self.assertIn("fetching " + url, err)
+        Host.files = {}
+        self.assertEqual(self.ragent("models", "fetch", self.name(url))[0], out)
+
+    def test_a_run_fetches_before_it_begins(self):
+        url = self.host(x=self.BODY)
+        # It is no model, which only the engine finds out; the file is here then.
+        _, err = self.ragent("run", "desk", "hello", "--model", self.name(url), code=1)
+        self.assertIn("fetching " + url, err)
+        self.assertIn("expected the weights of a language model", err)
+        self.assertEqual(len(list((self.folder / "cache/models").iterdir())), 1)
+        _, err = self.ragent("chat", "desk", "--model", self.name(url, b"GGUF other"), code=1)
+        self.assertIn("has another hash", err)
+
+    def test_errors(self):
+        url = self.host(x=self.BODY)
+        other = "0" * 64
+        _, err = self.ragent("models", "fetch", f"{url}/x.gguf#sha256={other}", code=1)
+        self.assertIn(other, err)
+        self.assertIn(hashlib.sha256(self.BODY).hexdigest(), err)
+        _, err = self.ragent("models", "fetch", f"{url}/y.gguf#sha256={other}", code=1)
+        self.assertIn("nothing lies there (404)", err)
+        _, err = self.ragent("models", "fetch", f"{url}/x.gguf", code=1)
+        self.assertIn("names no hash", err)
+        self.assertEqual(list((self.folder / "cache/models").iterdir()), [])
+
+
+class Run(Case):
+    def setUp(self):
+        super().setUp()
+        self.environment["RAGENT_MODEL"] = "scripted:script.jsonl"
+
+    def test_the_task_from_standard_input(self):
+        self.assertIn("Good day.", self.ragent("run", "desk", "-", "-q", say="hello\n")[0])
+        self.assertIn("got nothing", self.ragent("run", "desk", "-", say=" \n", code=1)[1])
+        self.assertIn("longer than", self.ragent("run", "desk", "-", say="x" * 1_100_000, code=1)[1])
+
+    def test_images_belong_to_the_task(self):
+        (self.folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+        (self.folder / "b.webp").write_bytes(b"RIFF\x04\0\0\0WEBPrest")
+        (self.folder / "c.txt").write_text("words")
+        out, _ = self.ragent("run", "desk", "--image", "a.png", "hello", "--image", "b.webp",
+                             "--json", "--model", self.stub() + "#sees")
+        run = json.loads(out.splitlines()[-1])["run"]
+        records = self.ragent("trace", run, "--jsonl")[0]
+        self.assertIn("image/png", records)
+        self.assertIn("image/webp", records)
+        self.assertIn("is no PNG, JPEG, GIF or WebP image",
+                      self.ragent("run", "desk", "hello", "--image", "c.txt", code=1)[1])
+        self.assertIn("none.png",
+                      self.ragent("run", "desk", "hello", "--image", "none.png", code=1)[1])
+
+    def test_recorded_and_said_again(self):
+        self.ragent("run", "desk", "hello", "--record", "kept.jsonl")
+        out, _ = self.ragent("run", "desk", "hello", "-q", "--model", "recorded:kept.jsonl")
+        self.assertIn("Good day.", out)
+
+    def test_forgotten_quotes(self):
+        _, err = self.ragent("run", "desk", "what", "does", "it", "cost", code=2)
+        self.assertIn("put the task in quotes", err)
+
+
+class Completion(Case):
+    def complete(self, *words):
+        (self.folder / "ragent.bash").write_text(self.ragent("completion", "bash")[0])
+        script = (f"source ragent.bash; COMP_WORDS=({' '.join(map(repr, words))}); "
+                  f"COMP_CWORD={len(words) - 1}; _ragent; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+        path = f"{BIN.parent}:{self.environment['PATH']}"
+        done = subprocess.run(["bash", "-c", script], cwd=self.folder, capture_output=True,
+                              env={**self.environment, "PATH": path}, text=True, check=True)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    def test_bash(self):
+        self.assertEqual(self.complete("ragent", "tr"), ["trace"])
+        self.assertEqual(self.complete("ragent", "run", "de"), ["desk"])
+        self.assertIn("--budget-steps", self.complete("ragent", "run", "desk", "--b"))
+        self.assertEqual(self.complete("ragent", "runs", "--in"), ["--in-doubt"])
+        out, _ = self.ragent("run", "desk", "hello", "--json", RAGENT_MODEL="scripted:script.jsonl")
+        run = json.loads(out.splitlines()[-1])["run"]
+        self.assertEqual(self.complete("ragent", "trace", run[:4]), [run])
+
+    def test_every_shell_has_every_command(self):
+        for shell in ("bash", "zsh", "fish"):
+            out, _ = self.ragent("completion", shell)
+            for word in ("models", "completion", "did-not-happen", "trace"):
+                self.assertIn(word, out)
+            self.assertNotIn("@", out.replace('"$@"', "").replace("COMPREPLY[@]", ""))
+        self.assertIn("bash, zsh or fish", self.ragent("completion", "tcsh", code=2)[1])
+
+
+class Mends(Case):
+    """What a newcomer does wrong, and is told."""
+
+    def test_no_agent(self):
+        (self.folder / "empty").mkdir()
+        _, err = self.ragent("run", "desks/x", "hello", code=1)
+        self.assertNotIn("ragent new", err)
+        (self.folder / "agents/desk/agent.toml").unlink()
+        _, err = self.ragent("run", "shop", "hello", code=1)
+        self.assertIn(f"neither ./shop nor ./agents/shop in {self.folder.resolve()}", err)
+        self.assertIn("`ragent new shop` makes one", err)
+
+    def test_an_empty_home_is_named(self):
+        self.assertIn("in the home elsewhere.", self.ragent("runs", "--home", "elsewhere")[0])
+
+    def test_the_planner_has_its_line(self):
+        file = self.folder / "agents/desk/agent.toml"
+        file.write_text('# mine\nplanner = "raect"\n' + AGENT)
+        for words in (("check", "desk"), ("run", "desk", "hello")):
+            _, err = self.ragent(*words, code=1)
+            self.assertIn("agents/desk/agent.toml:2: planner: there is no planner `raect`", err)
+        file.write_text("planner = react\n" + AGENT)
+        _, err = self.ragent("check", "desk", code=1)
+        self.assertIn('text stands in quotes: planner = "react"', err)
+
+    def test_a_column_that_is_not_there(self):
+        folder = self.folder / "agents/desk"
+        (folder / "seat.csv").write_text("id,price\nA1,10\n")
+        (folder / "agent.toml").write_text(
+            AGENT + '[tools.seats]\ndescription = "Seats."\nsql = "select pirce from seat"\n')
+        _, err = self.ragent("check", "desk", code=1)
+        self.assertIn("no such column: pirce; columns: seat(id, price)", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
