@@ -34,6 +34,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Result<StartRequest> again = api::read_start(said);
     RAGENT_ASSERT(again && api::to_json(*again) == said);
   }
+  Result<ForkOptions> fork = api::read_fork(*json);
+  refused_or_read(fork);
+  if (fork) {
+    const Json said = api::to_json(*fork);
+    Result<ForkOptions> again = api::read_fork(said);
+    RAGENT_ASSERT(again && api::to_json(*again) == said);
+  }
   refused_or_read(api::read_decision(*json));
   Result<api::Resolve> resolve = api::read_resolve(*json);
   refused_or_read(resolve);
