@@ -243,7 +243,7 @@ Task<Owner> SharedHome::find_owner(bool first) {
       owns_ = true;
       co_return Owner{.pid = owner_};
     }
-    const Error owned = std::move(ours.error());
+    const Error owned = ours.error();
     if (owned.kind != ErrorKind::conflict) co_await fail(owned);
     const auto left = std::chrono::duration_cast<milliseconds>(until - loop_->now());
     Result<Owner> other = co_await client_->owner(std::max(left, kTryAgain * 10)).result();
