@@ -4,6 +4,8 @@ import http.server
 import json
 import os
 import pathlib
+import pty
+import signal
 import subprocess
 import tempfile
 import threading
@@ -24,10 +26,14 @@ SCRIPT = """{"model": "scripted", "latency_ms": 1}
 
 
 class Host(http.server.BaseHTTPRequestHandler):
-    """Gives FILES by path; BROKEN ends the connection in the middle of the first answer."""
+    """Gives FILES by path; BROKEN ends the connection in the middle of the first answer, SLOW lets
+    one wait there."""
     files = {}
     broken = []
     ranges = []
+    lengths = True
+    slow = threading.Event()
+    gone = threading.Event()
 
     def do_GET(self):
         body = self.files.get(self.path)
@@ -40,10 +46,14 @@ class Host(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if begin else 200)
         if begin:
             self.send_header("content-range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
-        self.send_header("content-length", str(len(body) - begin))
+        if self.lengths:
+            self.send_header("content-length", str(len(body) - begin))
         self.end_headers()
         cut = self.broken.pop() if self.broken else len(body)
         self.wfile.write(body[begin:max(begin, cut)])
+        if self.slow.is_set():
+            self.wfile.flush()
+            self.gone.wait(30)
 
     def log_message(self, *_):
         pass
@@ -82,7 +92,9 @@ class Case(unittest.TestCase):
     def host(self, **files):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host)
         Host.files = {f"/{name}.gguf": body for name, body in files.items()}
-        Host.broken, Host.ranges = [], []
+        Host.broken, Host.ranges, Host.slow, Host.gone = [], [], threading.Event(), threading.Event()
+        Host.lengths = True
+        self.addCleanup(Host.gone.set)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         self.addCleanup(server.server_close)
@@ -177,6 +189,47 @@ class Weights(Case):
         self.assertEqual(len(list((self.folder / "cache/models").iterdir())), 1)
         _, err = self.ragent("chat", "desk", "--model", self.name(url, b"GGUF other"), code=1)
         self.assertIn("has another hash", err)
+
+    def test_progress_and_a_stop(self):
+        url = self.host(x=self.BODY)
+        Host.broken[:] = [51_000]
+        Host.slow.set()
+        terminal, end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        with subprocess.Popen([BIN, "models", "fetch", self.name(url)], env=self.environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=end) as process:
+            os.close(end)
+            shown = b""
+            while b"51 kB of 102 kB" not in shown:
+                shown += os.read(terminal, 4096)
+            self.assertIn(b"fetching x.gguf, ", shown)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(10), 130)
+        (part,) = (self.folder / "cache/models").glob("*.part")
+        self.assertEqual(part.read_bytes(), self.BODY[:51_000])
+        Host.slow.clear()
+        out, _ = self.ragent("models", "fetch", self.name(url))
+        self.assertEqual(pathlib.Path(out.strip()).read_bytes(), self.BODY)
+        self.assertEqual(Host.ranges, [51_000])
+
+    def test_a_full_disk(self):
+        body = b"GGUF" + bytes(2_000_000)
+        url = self.host(x=body)
+        models = self.folder / "cache/models"
+        models.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", models],
+                          capture_output=True).returncode != 0:
+            self.skipTest("mounting a small file system needs root")
+        self.addCleanup(subprocess.run, ["umount", models], check=True)
+        _, err = self.ragent("models", "fetch", self.name(url, body), code=1)
+        self.assertRegex(err, r"no room for \S+: 2 MB more are needed, 1 MB are free; make room")
+        Host.lengths = False  # then only the disk tells
+        _, err = self.ragent("models", "fetch", self.name(url, body), code=1)
+        self.assertIn("No space left on device; what came is kept", err)
+        subprocess.run(["mount", "-o", "remount,size=4m", models], check=True)
+        self.ragent("models", "fetch", self.name(url, body))
+        self.assertGreater(Host.ranges[-1], 900_000)
 
     def test_errors(self):
         url = self.host(x=self.BODY)
