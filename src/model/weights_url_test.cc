@@ -53,5 +53,14 @@ TEST(WeightsUrlTest, WhatIsMissingIsSaid) {
               testing::AllOf(HasSubstr("a user or password"), testing::Not(HasSubstr("secret"))));
 }
 
+TEST(WeightsUrlTest, WhatIsNotHereNamesTheCommand) {
+  auto weights = weights_url("hf:a/b/c.gguf#sha256=" + kHex);
+  Result<std::string> file = present_weights("/nowhere", **weights);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().kind, ErrorKind::not_found);
+  EXPECT_THAT(file.error().message,
+              HasSubstr("`ragent models fetch 'hf:a/b/c.gguf#sha256=" + kHex + "'`"));
+}
+
 }  // namespace
 }  // namespace ragent

@@ -148,7 +148,7 @@ class Line(Case):
     def test_usage(self):
         out, _ = self.ragent()
         for name in ("new", "check", "run", "chat", "fork", "runs", "trace", "resume", "resolve",
-                     "asks", "cancel", "doctor", "help"):
+                     "asks", "cancel", "doctor", "models", "completion", "help"):
             self.assertRegex(out, rf"(?m)^  {name} ")
         _, err = self.ragent("rnu", code=2)
         self.assertIn("did you mean `run`?", err)

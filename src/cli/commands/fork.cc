@@ -5,6 +5,7 @@
 #include <cli/follow.h>
 #include <cli/home.h>
 #include <cli/render.h>
+#include <cli/weights.h>
 #include <ragent/limits.h>
 
 #include <fmt/core.h>
@@ -53,6 +54,9 @@ int fork_command(const Args& args, const Console& console) {
     options.edit = std::move(*edit);
   }
   catch_interrupts();
+  if (Result<void> here = bring_weights(args.model, console); !here) {
+    return console.report(here.error());
+  }
   Result<std::unique_ptr<Host>> host = open_home(engine_options(args), args);
   if (!host) return report_home(host.error(), console);
   Result<RunHandle> handle = (*host)->fork(row->uid, std::move(options));

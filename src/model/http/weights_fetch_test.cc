@@ -67,6 +67,7 @@ Task<void> give(HttpExchange& exchange, Host& host) {
     co_await exchange.begin(std::move(head));
     co_await exchange.write(body.substr(0, host.breaks_at));
     co_await fail(ErrorKind::unavailable, "broke off");
+    co_return;
   }
   head.body = std::move(body);
   co_await exchange.respond(std::move(head));
