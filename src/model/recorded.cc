@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <limits>
 #include <unordered_map>
 
 namespace ragent {
@@ -66,6 +67,8 @@ class RecordedModel : public Model {
       : file_(std::move(file)), recording_(std::move(recording)) {
     info_.name = std::move(name);
     info_.images = true;
+    // What is asked is what the recorded model was asked, as far as that read all of it.
+    info_.context_tokens = std::numeric_limits<std::uint32_t>::max();
   }
   const ModelInfo& info() const override { return info_; }
 

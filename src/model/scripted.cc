@@ -8,6 +8,7 @@
 #include <model/messages.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 namespace ragent {
@@ -62,6 +63,8 @@ class ScriptedModel : public Model {
   ScriptedModel(Loop& loop, std::string name, milliseconds pace, Choose choose)
       : loop_(loop), pace_(pace), choose_(std::move(choose)) {
     info_.name = std::move(name);
+    // The number of replies chooses the next one: nothing may be left out of the conversation.
+    info_.context_tokens = std::numeric_limits<std::uint32_t>::max();
   }
 
   const ModelInfo& info() const override { return info_; }
