@@ -218,7 +218,7 @@ TEST(LlamaNames, MissingFilesAreNamedWithWhatToDo) {
   Error missing = error("small");
   EXPECT_EQ(missing.kind, ErrorKind::not_found);
   EXPECT_THAT(missing.message, testing::HasSubstr("`scripts/setup --models small` (0.5 GB)"));
-  EXPECT_THAT(missing.message, testing::HasSubstr("present: --model local/tiny"));
+  EXPECT_THAT(missing.message, testing::HasSubstr("present: local/tiny"));
   EXPECT_THAT(error("gpt").message, testing::HasSubstr("there is no model and no file \"gpt\""));
   EXPECT_THAT(error("no/such.gguf").message, testing::HasSubstr("no/such.gguf"));
 }
