@@ -12,7 +12,6 @@ namespace ragent {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 // Its tokens are four bytes each; it remembers what it was asked.
 class Small : public Model {

@@ -44,8 +44,8 @@ class Folder {
 class LlamaTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_NE(open_tiny(*loop_), nullptr); }
-  std::unique_ptr<Model> open(LlamaOptions options) {
-    Result<std::unique_ptr<Model>> model = open_llama_model(*loop_, std::move(options));
+  std::unique_ptr<Model> open(const LlamaOptions& options) {
+    Result<std::unique_ptr<Model>> model = open_llama_model(*loop_, options);
     EXPECT_TRUE(model) << model.error().message;
     return std::move(*model);
   }
