@@ -1,6 +1,8 @@
 // What a call to a model behind an endpoint costs this process: 1,000 streaming calls at once
-// through one loop, answered by the stub in another process. Beside it, in turns, the same
-// transfers by the HTTP client alone, whose reply nobody reads, and the goal.
+// through one loop. A real provider would add its network and its bill, so the model server of the
+// tests (tests/stub_model) answers, with the bytes of each dialect, from a process of its own
+// whose time does not count. Beside it, in turns, the same transfers by the HTTP client alone,
+// whose reply nobody reads, and the goal.
 //
 // `model_http [ROUNDS] [FILE]` writes bench/out/model_http.json.
 
@@ -22,6 +24,7 @@ namespace {
 
 constexpr std::size_t kCalls = 1000;
 constexpr double kGoal = 60;  // µs of CPU a call
+constexpr const char* kGreeting = "Hello, how may I help?";  // a reply of two events
 
 struct Measured {
   double median = 0;
@@ -71,7 +74,7 @@ struct Case {
   std::string name = {};
   std::string scheme = {};
   std::string path = {};
-  std::string stub_text = {};
+  std::string answer = {};  // what the server says
 };
 
 struct Costs {
@@ -82,16 +85,16 @@ struct Costs {
 
 Costs cost_of(const Case& one, const std::string& server, int rounds) {
   const std::unique_ptr<Loop> loop = make_loop();
-  const stub::StubProcess stub(server, {"--text", one.stub_text});
+  const stub::StubProcess provider(server, {"--text", one.answer});
   const ModelSource source =
       http_models({.environment = [](const char*) -> const char* { return nullptr; }});
-  auto model = source(one.scheme + stub.url() + "#stub", *loop);
+  auto model = source(one.scheme + provider.url() + "#any", *loop);
   if (!model) {
     fmt::print(stderr, "model_http: {}\n", model.error().message);
     std::exit(1);
   }
-  Drain drain(*loop, stub.url() + one.path,
-              R"({"messages":[{"content":"Hello?","role":"user"}],"model":"stub","stream":true})");
+  Drain drain(*loop, provider.url() + one.path,
+              R"({"messages":[{"content":"Hello?","role":"user"}],"model":"any","stream":true})");
   Costs costs{.first = us_a_call(run_load(*loop, **model, kCalls))};
   us_a_call(run_load(*loop, drain, kCalls));
   std::vector<double> ours, theirs;
@@ -128,9 +131,9 @@ int bench(int rounds, const std::string& file, const std::string& server) {
   std::string page;
   for (int i = 0; i < 6; ++i) page += line;
   const std::vector<Case> cases = {
-      {"chat", "", "/chat/completions", "Hello from the stub."},
-      {"responses", "responses+", "/responses", "Hello from the stub."},
-      {"anthropic", "anthropic+", "/messages", "Hello from the stub."},
+      {"chat", "", "/chat/completions", kGreeting},
+      {"responses", "responses+", "/responses", kGreeting},
+      {"anthropic", "anthropic+", "/messages", kGreeting},
       {"chat, 20 events", "", "/chat/completions", page},
   };
   Json::Array rows;
