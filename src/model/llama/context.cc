@@ -43,6 +43,12 @@ std::size_t cells_for(std::size_t window, std::size_t kv_bytes) {
   return std::clamp(cells, window, window * limits::kModelCacheWindowsMax);
 }
 
+// Tokens of a sequence: they stand at 0 and on.
+std::size_t held(llama_context* context, int sequence) {
+  return static_cast<std::size_t>(llama_memory_seq_pos_max(llama_get_memory(context), sequence) +
+                                  1);
+}
+
 }  // namespace
 
 // What a thread of llama.cpp does while it waits for the others, many times a layer (see the flags
@@ -63,17 +69,11 @@ Result<std::unique_ptr<LlamaContext>> LlamaContext::open(WeightsPtr weights,
   std::unique_ptr<LlamaContext> out(new LlamaContext(std::move(weights), options.threads));
   const Weights& model = *out->weights_;
   out->window_ = std::min<std::size_t>(options.window, model.window_max());
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx = static_cast<std::uint32_t>(cells_for(out->window_, model.kv_bytes()));
-  params.n_batch = params.n_ubatch = kBatchTokens;
-  params.n_seq_max = params.n_outputs_max = kSequences;
-  params.kv_unified = true;
-  params.n_threads = params.n_threads_batch = static_cast<int>(options.threads);
-  params.no_perf = true;
-  out->context_ = llama_init_from_model(model.model(), params);
-  if (!out->context_) {
+  out->cells_max_ = cells_for(out->window_, model.kv_bytes());
+  std::size_t first = std::min(out->cells_max_, options.cells_first);
+  if (!out->resize(first)) {
     return fail(ErrorKind::unavailable, model.path() + ": no memory for a context of " +
-                                            std::to_string(params.n_ctx) +
+                                            std::to_string(first) +
                                             " tokens; choose a smaller model (--model small)");
   }
   out->batch_ = std::make_unique<llama_batch>(llama_batch_init(kBatchTokens, 0, 1));
@@ -81,14 +81,46 @@ Result<std::unique_ptr<LlamaContext>> LlamaContext::open(WeightsPtr weights,
 }
 
 LlamaContext::LlamaContext(WeightsPtr weights, std::uint32_t threads)
-    : weights_(std::move(weights)), pace_(threads) {}
+    : weights_(std::move(weights)), threads_(threads), pace_(threads) {}
 
 LlamaContext::~LlamaContext() {
   if (batch_) llama_batch_free(*batch_);
   if (context_) llama_free(context_);
 }
 
-std::size_t LlamaContext::cells() const { return llama_n_ctx(context_); }
+bool LlamaContext::resize(std::size_t cells) {
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = static_cast<std::uint32_t>(cells);
+  params.n_batch = params.n_ubatch = kBatchTokens;
+  params.n_seq_max = params.n_outputs_max = kSequences;
+  params.kv_unified = true;
+  params.n_threads = params.n_threads_batch = static_cast<int>(threads_);
+  params.no_perf = true;
+  llama_context* larger = llama_init_from_model(weights_->model(), params);
+  if (!larger) return false;
+  std::vector<std::uint8_t> state;
+  for (int sequence = 0; context_ && sequence < kSequences; ++sequence) {
+    if (held(context_, sequence) == 0) continue;
+    state.resize(llama_state_seq_get_size(context_, sequence));
+    std::size_t size = llama_state_seq_get_data(context_, state.data(), state.size(), sequence);
+    if (llama_state_seq_set_data(larger, state.data(), size, sequence) == size) continue;
+    llama_free(larger);
+    return false;
+  }
+  if (context_) llama_free(context_);
+  context_ = larger;
+  return true;
+}
+
+// Cells that sequences share are counted for each of them: a larger cache holds them apart.
+void LlamaContext::make_room(std::size_t tokens) {
+  std::size_t now = llama_n_ctx(context_);
+  if (now >= cells_max_) return;
+  std::size_t wanted = tokens;
+  for (int sequence = 0; sequence < kSequences; ++sequence) wanted += held(context_, sequence);
+  if (wanted <= now || wanted > cells_max_) return;
+  resize(std::min(cells_max_, std::max(2 * now, wanted)));
+}
 
 int LlamaContext::evaluate() {
   auto wall = std::chrono::steady_clock::now();
@@ -120,6 +152,7 @@ LlamaContext::Decoded LlamaContext::decode(const std::vector<Part>& parts,
       if (last) outputs_[i] = at;
     }
   }
+  make_room(static_cast<std::size_t>(batch_->n_tokens));
   llama_set_abort_callback(context_, all_set, const_cast<std::vector<const Stop*>*>(&stops));
   int failed = evaluate();
   llama_set_abort_callback(context_, nullptr, nullptr);
@@ -162,9 +195,9 @@ bool LlamaContext::load(int sequence, const std::string& path, std::size_t size)
   std::string_view body = std::string_view(*file).substr(kHead);
   if (to_hex(hash128(body)) != file->substr(0, kHead)) return false;
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(body.data());
+  make_room(size);
   bool taken = llama_state_seq_set_data(context_, bytes, body.size(), sequence) == body.size();
-  llama_pos last = llama_memory_seq_pos_max(llama_get_memory(context_), sequence);
-  if (taken && last + 1 == static_cast<llama_pos>(size)) return true;
+  if (taken && held(context_, sequence) == size) return true;
   truncate(sequence, 0);
   return false;
 }

@@ -5,7 +5,8 @@
 //   (*context)->decode({{.sequence = 0, .tokens = tokens, .logits = true}}, {&stop});
 //   std::span<const float> logits = (*context)->logits(0);     // of part 0: for what comes next
 //
-// Sequences share cells: fork() copies none, it marks them as another sequence's too.
+// Sequences share cells: fork() copies none, it marks them as another sequence's too. The cache begins
+// small, as a start waits for its memory, and grows when what the sequences hold needs it.
 #pragma once
 
 #include <model/llama/pace.h>
@@ -23,13 +24,14 @@ class LlamaContext {
   struct Options {
     std::uint32_t threads = 1;
     std::uint32_t window = 8192;  // tokens of one sequence
+    std::size_t cells_first = 4096;  // of the cache before it grows
   };
   // Tokens of one sequence to evaluate after those it has.
   struct Part {
     int sequence = 0;
     std::span<const Token> tokens = {};
     std::size_t position = 0;  // of the first
-    bool logits = false;       // wanted for the last
+    bool logits = false;  // wanted for the last
   };
   enum class Decoded : std::uint8_t { done, stopped, full, failed };
 
@@ -41,7 +43,7 @@ class LlamaContext {
 
   Weights& weights() { return *weights_; }
   std::size_t window() const { return window_; }  // tokens one sequence can hold
-  std::size_t cells() const;                      // tokens they can hold together
+  std::size_t cells() const { return cells_max_; }  // tokens they can hold together
 
   // At most kBatchTokens in all. `stopped` when every one of `stops` is set; what was begun is then
   // undone, as it is with `full` (no cell is free) and `failed`.
@@ -58,10 +60,14 @@ class LlamaContext {
 
  private:
   LlamaContext(WeightsPtr weights, std::uint32_t threads);
+  bool resize(std::size_t cells);  // with what the sequences hold; false: no memory, as before
+  void make_room(std::size_t tokens);  // as far as there may be
   int evaluate();  // the batch; what llama_decode answers
 
   WeightsPtr weights_;
   std::size_t window_ = 0;
+  std::size_t cells_max_ = 0;
+  std::uint32_t threads_ = 1;
   Pace pace_;
   llama_context* context_ = nullptr;
   std::unique_ptr<llama_batch> batch_;  // its arrays hold kBatchTokens
