@@ -45,8 +45,8 @@ std::size_t cells_for(std::size_t window, std::size_t kv_bytes) {
 
 // Tokens of a sequence: they stand at 0 and on.
 std::size_t held(llama_context* context, int sequence) {
-  return static_cast<std::size_t>(llama_memory_seq_pos_max(llama_get_memory(context), sequence) +
-                                  1);
+  llama_pos last = llama_memory_seq_pos_max(llama_get_memory(context), sequence);
+  return static_cast<std::size_t>(last) + 1;  // none: -1
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 //   (*context)->decode({{.sequence = 0, .tokens = tokens, .logits = true}}, {&stop});
 //   std::span<const float> logits = (*context)->logits(0);     // of part 0: for what comes next
 //
-// Sequences share cells: fork() copies none, it marks them as another sequence's too. The cache begins
-// small, as a start waits for its memory, and grows when what the sequences hold needs it.
+// Sequences share cells: fork() copies none, it marks them as another sequence's too. The cache
+// begins small, as a start waits for its memory, and grows when what the sequences hold needs it.
 #pragma once
 
 #include <model/llama/pace.h>
