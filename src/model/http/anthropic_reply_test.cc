@@ -1,43 +1,15 @@
 #include <model/http/anthropic.h>
 
-#include <gmock/gmock.h>
+#include <model/http/heard.h>
 
 namespace ragent {
 namespace {
 
 using testing::HasSubstr;
 
-struct Heard {
-  Result<Reply> reply = fail(ErrorKind::internal, "not read");
-  std::string deltas = {};  // "t:Hello r:Hm "
-  std::string text = {};
-};
+Heard hear(std::string_view bytes, Hearing as = {}) { return hear(anthropic(), bytes, as); }
 
-Heard hear(std::string_view bytes, std::size_t size = std::string_view::npos,
-           std::string_view type = "text/event-stream; charset=utf-8") {
-  Heard out;
-  HttpResponse head{.headers = {{"Content-Type", std::string(type)}}};
-  auto reader = anthropic().reader(head);
-  if (!reader) return {.reply = fail(reader.error())};
-  DeltaSink sink = [&](const Delta& delta) {
-    out.deltas += "trc"[static_cast<int>(delta.kind)] + (":" + delta.text) + " ";
-    if (delta.kind == Delta::Kind::text) out.text += delta.text;
-  };
-  while (!bytes.empty()) {
-    const std::string_view piece = bytes.substr(0, size);
-    if (auto fed = (*reader)->feed(piece, sink); !fed) {
-      out.reply = fail(fed.error());
-      return out;
-    }
-    bytes.remove_prefix(piece.size());
-  }
-  out.reply = (*reader)->finish();
-  return out;
-}
-
-Heard hear_plain(std::string_view body) {
-  return hear(body, std::string_view::npos, "application/json");
-}
+Heard hear_plain(std::string_view body) { return hear(body, kAsJson); }
 
 std::string event(std::string_view data) {
   const std::size_t begin = data.find(R"("type":")") + 8;
@@ -112,22 +84,10 @@ TEST(AnthropicReply, IsTheSameInPiecesOfAnySize) {
   ASSERT_TRUE(whole.reply) << whole.reply.error().message;
   EXPECT_EQ(*whole.reply, expected_full());
   EXPECT_EQ(whole.deltas, "r:H r:m t:caf\xC3\xA9 c:add c:now ");
-  for (std::size_t size : {1, 2, 3, 7, 64}) {
-    const Heard cut = hear(bytes, size);
-    ASSERT_TRUE(cut.reply) << cut.reply.error().message;
-    EXPECT_EQ(*cut.reply, *whole.reply);
-    EXPECT_EQ(cut.deltas, whole.deltas);
-  }
+  expect_same_in_pieces(anthropic(), bytes);
 }
 
-TEST(AnthropicReply, CutAtAnyByteIsAnError) {
-  const std::string bytes = full();
-  for (std::size_t size = 0; size < bytes.size(); ++size) {
-    const Heard cut = hear(bytes.substr(0, size));
-    ASSERT_FALSE(cut.reply) << size;
-    ASSERT_EQ(cut.reply.error().kind, ErrorKind::unavailable) << size;
-  }
-}
+TEST(AnthropicReply, CutAtAnyByteIsAnError) { expect_none_of_a_beginning(anthropic(), full()); }
 
 TEST(AnthropicReply, NothingAfterTheEndCounts) {
   const Heard heard =
@@ -150,11 +110,7 @@ TEST(AnthropicReply, PlainSaysTheSame) {
   ASSERT_TRUE(plain.reply) << plain.reply.error().message;
   EXPECT_EQ(*plain.reply, expected_full());
   EXPECT_EQ(plain.deltas, "");
-  for (std::size_t size = 0; size < kPlain.size(); ++size) {
-    const Heard cut = hear_plain(kPlain.substr(0, size));
-    ASSERT_FALSE(cut.reply) << size;
-    ASSERT_EQ(cut.reply.error().kind, ErrorKind::unavailable) << size;
-  }
+  expect_none_of_a_beginning(anthropic(), kPlain, kAsJson);
   for (std::string_view odd : {"[]", "{}", "null", R"({"content":[],"stop_reason":null})",
                                R"({"content":{},"stop_reason":"end_turn"})"}) {
     EXPECT_FALSE(hear_plain(odd).reply) << odd;
@@ -289,7 +245,8 @@ TEST(AnthropicReply, OddCountsOfTokensDoNoHarm) {
 }
 
 TEST(AnthropicReply, AnotherTypeOfContentIsNoSuchEndpoint) {
-  EXPECT_EQ(hear("<html>", 1, "text/html").reply.error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(hear("<html>", {.size = 1, .type = "text/html"}).reply.error().kind,
+            ErrorKind::unavailable);
   EXPECT_FALSE(anthropic().reader({}));
 }
 

@@ -1,44 +1,12 @@
-#include <model/http/dialect.h>
-
-#include <gmock/gmock.h>
+#include <model/http/heard.h>
 
 namespace ragent {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using Kind = Delta::Kind;
 
-constexpr const char* kStreamed = "text/event-stream; charset=utf-8";
-constexpr const char* kPlain = "application/json";
-
-struct Read {
-  Result<Reply> reply = Reply{};
-  std::string text = {};       // of the deltas
-  std::string reasoning = {};
-  std::vector<std::string> calls = {};
-};
-
-// What comes of a response whose bytes come in pieces of `size`.
-Read read(std::string_view bytes, const char* type, std::size_t size = 1u << 20) {
-  Read out;
-  const DeltaSink deltas = [&](const Delta& delta) {
-    if (delta.kind == Kind::text) out.text += delta.text;
-    if (delta.kind == Kind::reasoning) out.reasoning += delta.text;
-    if (delta.kind == Kind::call) out.calls.push_back(delta.text);
-  };
-  std::unique_ptr<ReplyReader> reader =
-      std::move(*openai_chat().reader({.headers = {{"content-type", type}}}));
-  for (; !bytes.empty(); bytes.remove_prefix(std::min(size, bytes.size()))) {
-    Result<void> fed = reader->feed(bytes.substr(0, size), deltas);
-    if (fed) continue;
-    EXPECT_EQ(reader->finish().error(), fed.error());  // what failed stays so
-    out.reply = fail(fed.error());
-    return out;
-  }
-  out.reply = reader->finish();
-  return out;
-}
+Heard hear(std::string_view bytes, Hearing as = {}) { return hear(openai_chat(), bytes, as); }
 
 std::string events(std::initializer_list<std::string_view> data) {
   std::string out;
@@ -99,43 +67,32 @@ const std::vector<ToolCall>& two_calls() {
 }
 
 TEST(OpenAiChatReply, StreamedText) {
-  const Read got = read(text_stream(), kStreamed);
+  const Heard got = hear(text_stream());
   ASSERT_TRUE(got.reply) << got.reply.error().message;
   EXPECT_EQ(*got.reply,
             (Reply{.text = "21 degrees: žluťoučký 🛫",
                    .reasoning = {{"Let me see.", "chat:reasoning_content"}},
                    .usage = {.tokens_input = 30, .tokens_cached = 16, .tokens_output = 12}}));
   EXPECT_EQ(got.text, got.reply->text);
-  EXPECT_EQ(got.reasoning, "Let me see.");
+  EXPECT_EQ(got.deltas, "r:Let me  r:see. t:21  t:degrees: žluťoučký 🛫 ");
 }
 
 TEST(OpenAiChatReply, StreamedParallelCalls) {
-  const Read got = read(call_stream(), kStreamed);
+  const Heard got = hear(call_stream());
   ASSERT_TRUE(got.reply) << got.reply.error().message;
   EXPECT_EQ(*got.reply, (Reply{.calls = two_calls(),
                                .usage = {.tokens_input = 30, .tokens_output = 12},
                                .finish = Finish::calls}));
-  EXPECT_THAT(got.calls, ElementsAre("weather", "weather"));
+  EXPECT_EQ(got.deltas, "c:weather c:weather ");
 }
 
 TEST(OpenAiChatReply, PiecesOfAnySizeAreTheSame) {
-  for (const std::string& bytes : {text_stream(), call_stream()}) {
-    const Read whole = read(bytes, kStreamed);
-    for (std::size_t size : {1, 2, 3, 7, 64}) {
-      const Read got = read(bytes, kStreamed, size);
-      EXPECT_EQ(got.reply, whole.reply);
-      EXPECT_EQ(got.text, whole.text);
-      EXPECT_EQ(got.calls, whole.calls);
-    }
-  }
+  expect_same_in_pieces(openai_chat(), text_stream());
+  expect_same_in_pieces(openai_chat(), call_stream());
 }
 
 TEST(OpenAiChatReply, CallsCutAtEveryByteAreNeverMade) {
-  for (std::size_t size = 0; size < call_stream().size(); ++size) {
-    const Read got = read(call_stream().substr(0, size), kStreamed);
-    ASSERT_FALSE(got.reply) << size;
-    EXPECT_EQ(got.reply.error().kind, ErrorKind::unavailable) << size;
-  }
+  expect_none_of_a_beginning(openai_chat(), call_stream());
 }
 
 TEST(OpenAiChatReply, TextCutAtEveryByteIsWholeOrAnError) {
@@ -144,7 +101,7 @@ TEST(OpenAiChatReply, TextCutAtEveryByteIsWholeOrAnError) {
   const std::size_t event = bytes.find("\n\n", reason) + 2;   // … of the reason ends
   const std::size_t usage = bytes.find("\n\n", event) + 2;
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    const Read got = read(bytes.substr(0, size), kStreamed);
+    const Heard got = hear(bytes.substr(0, size));
     // Between events, after the reason, the text is known to be whole.
     if (size == event || size == usage) {
       ASSERT_TRUE(got.reply) << size;
@@ -160,12 +117,12 @@ TEST(OpenAiChatReply, TextCutAtEveryByteIsWholeOrAnError) {
 TEST(OpenAiChatReply, PlainText) {
   const std::string body =
       message(R"({"role":"assistant","content":"Five.","reasoning":"2 + 3","refusal":null})");
-  const Read got = read(body, kPlain);
+  const Heard got = hear(body, kAsJson);
   ASSERT_TRUE(got.reply) << got.reply.error().message;
   EXPECT_EQ(*got.reply, (Reply{.text = "Five.",
                                .reasoning = {{.text = "2 + 3"}},
                                .usage = {.tokens_input = 9, .tokens_output = 3}}));
-  EXPECT_EQ(read(body, kPlain, 1).reply, got.reply);
+  EXPECT_EQ(hear(body, {.size = 1, .type = kAsJson.type}).reply, got.reply);
 }
 
 TEST(OpenAiChatReply, PlainCallsWholeOrCutAtEveryByte) {
@@ -174,15 +131,11 @@ TEST(OpenAiChatReply, PlainCallsWholeOrCutAtEveryByte) {
       R"("function":{"name":"weather","arguments":"{\"city\":\"Brno\"}"}},{"id":"call_b",)"
       R"("function":{"name":"weather","arguments":{"city":"Praha"}}}]})",
       "tool_calls");
-  const Read got = read(body, kPlain);
+  const Heard got = hear(body, kAsJson);
   ASSERT_TRUE(got.reply) << got.reply.error().message;
   EXPECT_EQ(got.reply->calls, two_calls());
   EXPECT_EQ(got.reply->finish, Finish::calls);
-  for (std::size_t size = 0; size < body.size(); ++size) {
-    const Read cut = read(body.substr(0, size), kPlain);
-    ASSERT_FALSE(cut.reply) << size;
-    EXPECT_EQ(cut.reply.error().kind, ErrorKind::unavailable);
-  }
+  expect_none_of_a_beginning(openai_chat(), body, kAsJson);
 }
 
 TEST(OpenAiChatReply, CallsWithoutAnIndexOrAllOfOne) {
@@ -193,19 +146,18 @@ TEST(OpenAiChatReply, CallsWithoutAnIndexOrAllOfOne) {
   const std::string bare = R"({"tool_calls":[{)" + a + ",{" + b + "]}";
   const std::string zero = R"({"tool_calls":[{"index":0,)" + a + R"(,{"index":0,)" + b + "]}";
   for (const std::string& pieces : {bare, zero}) {
-    const Read got = read(stream({pieces}, "stop"), kStreamed);
+    const Heard got = hear(stream({pieces}, "stop"));
     ASSERT_TRUE(got.reply) << got.reply.error().message;
     EXPECT_EQ(got.reply->calls, two_calls());
     EXPECT_EQ(got.reply->finish, Finish::calls);  // whatever reason was given
   }
   // Pieces that name their call by its id alone, and a call that has no id at all.
-  const Read ids =
-      read(stream({R"({"tool_calls":[{"id":"i","function":{"name":"f","arguments":"{"}}]})",
+  const Heard ids =
+      hear(stream({R"({"tool_calls":[{"id":"i","function":{"name":"f","arguments":"{"}}]})",
                    R"({"tool_calls":[{"id":"i","function":{"arguments":"}"}}]})",
                    R"({"tool_calls":[{"function":{"name":"g","arguments":"{"}}]})",
                    R"({"tool_calls":[{"function":{"arguments":"}"}}]})"},
-                  "tool_calls"),
-           kStreamed);
+                  "tool_calls"));
   ASSERT_TRUE(ids.reply) << ids.reply.error().message;
   EXPECT_EQ(ids.reply->calls,
             (std::vector<ToolCall>{{"i", "f", Json::object({})}, {"", "g", Json::object({})}}));
@@ -213,7 +165,7 @@ TEST(OpenAiChatReply, CallsWithoutAnIndexOrAllOfOne) {
 
 TEST(OpenAiChatReply, IdsThatCameTwiceAreLeftToTheRuntime) {
   const std::string call = R"({"id":"i","function":{"name":"f","arguments":"{}"}})";
-  const Read got = read(message(R"({"tool_calls":[)" + call + "," + call + "]}"), kPlain);
+  const Heard got = hear(message(R"({"tool_calls":[)" + call + "," + call + "]}"), kAsJson);
   ASSERT_TRUE(got.reply) << got.reply.error().message;
   ASSERT_EQ(got.reply->calls.size(), 2U);
   EXPECT_EQ(got.reply->calls[0].id, "i");
@@ -225,8 +177,7 @@ TEST(OpenAiChatReply, ArgumentsThatAreNoObjectAreAnError) {
     const std::string call =
         R"({"tool_calls":[{"index":0,"id":"i","function":{"name":"f","arguments":")" +
         std::string(bad) + R"("}}]})";
-    for (const Read& got :
-         {read(stream({call}, "tool_calls"), kStreamed), read(message(call), kPlain)}) {
+    for (const Heard& got : {hear(stream({call}, "tool_calls")), hear(message(call), kAsJson)}) {
       ASSERT_FALSE(got.reply) << bad;
       EXPECT_EQ(got.reply.error().kind, ErrorKind::unavailable);
     }
@@ -234,12 +185,11 @@ TEST(OpenAiChatReply, ArgumentsThatAreNoObjectAreAnError) {
 }
 
 TEST(OpenAiChatReply, GeminisSignaturesAreKept) {
-  const Read got = read(
+  const Heard got = hear(
       stream({R"({"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}},)"
               R"({"index":1,"id":"b","function":{"name":"f","arguments":"{}"},)"
               R"("extra_content":{"google":{"thought_signature":"s"}}}]})"},
-             "tool_calls"),
-      kStreamed);
+             "tool_calls"));
   ASSERT_TRUE(got.reply) << got.reply.error().message;
   EXPECT_THAT(got.reply->reasoning,
               ElementsAre(Reasoning{
@@ -248,8 +198,8 @@ TEST(OpenAiChatReply, GeminisSignaturesAreKept) {
 
 TEST(OpenAiChatReply, ReasonsToStop) {
   const auto of = [](std::string_view reason, std::string_view json = R"({"content":"x"})") {
-    const Read streamed = read(stream({json}, reason), kStreamed);
-    const Read plain = read(message(json, reason), kPlain);
+    const Heard streamed = hear(stream({json}, reason));
+    const Heard plain = hear(message(json, reason), kAsJson);
     EXPECT_EQ(streamed.reply.has_value(), plain.reply.has_value());
     if (streamed.reply) EXPECT_EQ(streamed.reply->finish, plain.reply->finish);
     if (!streamed.reply) EXPECT_EQ(streamed.reply.error().kind, plain.reply.error().kind);
@@ -272,27 +222,25 @@ TEST(OpenAiChatReply, ReasonsToStop) {
 }
 
 TEST(OpenAiChatReply, ARefusalIsText) {
-  const Read got =
-      read(stream({R"({"refusal":"I can"})", R"({"refusal":"not."})"}, "stop"), kStreamed);
+  const Heard got = hear(stream({R"({"refusal":"I can"})", R"({"refusal":"not."})"}, "stop"));
   ASSERT_TRUE(got.reply);
   EXPECT_EQ(got.reply->text, "I cannot.");
   EXPECT_EQ(got.text, "I cannot.");
 }
 
 TEST(OpenAiChatReply, ContentInParts) {
-  const Read got =
-      read(stream({R"({"content":[{"type":"thinking","thinking":[{"type":"text","text":"Hm."}]}]})",
+  const Heard got =
+      hear(stream({R"({"content":[{"type":"thinking","thinking":[{"type":"text","text":"Hm."}]}]})",
                    R"({"content":[{"type":"text","text":"Yes"}]})", R"({"content":"."})"},
-                  "stop"),
-           kStreamed);
+                  "stop"));
   ASSERT_TRUE(got.reply);
   EXPECT_EQ(got.reply->text, "Yes.");
-  EXPECT_EQ(got.reasoning, "Hm.");
+  EXPECT_EQ(got.deltas, "r:Hm. t:Yes t:. ");
 }
 
 TEST(OpenAiChatReply, UsageIsWhatWasSaidAndInBounds) {
   const auto usage = [](std::string_view json) {
-    return read(events({delta("{}", "\"stop\""), json, "[DONE]"}), kStreamed).reply->usage;
+    return hear(events({delta("{}", "\"stop\""), json, "[DONE]"})).reply->usage;
   };
   EXPECT_EQ(usage("{}"), Usage{});
   EXPECT_EQ(usage(R"({"usage":null})"), Usage{});
@@ -322,21 +270,21 @@ TEST(OpenAiChatReply, ErrorsInsideAResponse) {
         Case{R"([{"error":{"code":401,"message":"no key"}}])", ErrorKind::rejected},
         Case{R"({"choices":[{"index":0,"error":{"code":403,"message":"no"}}]})",
              ErrorKind::rejected}}) {
-    for (const Read& got : {read(events({delta(R"({"content":"x"})"), one.json}), kStreamed),
-                            read(one.json, kPlain)}) {
+    for (const Heard& got :
+         {hear(events({delta(R"({"content":"x"})"), one.json})), hear(one.json, kAsJson)}) {
       ASSERT_FALSE(got.reply) << one.json;
       EXPECT_EQ(got.reply.error().kind, one.kind) << one.json;
       EXPECT_THAT(got.reply.error().message, HasSubstr("reported an error: "));
     }
   }
-  const Read named = read("event: error\ndata: the backend is gone\n\n", kStreamed);
+  const Heard named = hear("event: error\ndata: the backend is gone\n\n");
   EXPECT_THAT(named.reply.error().message, HasSubstr("the backend is gone"));
 }
 
 TEST(OpenAiChatReply, NothingCountsAfterAnError) {
-  const Read got = read(events({delta(R"({"content":"x"})"), "{\"choices\"", "{}"}) +
-                            stream({R"({"content":"y"})"}, "stop"),
-                        kStreamed, 1);
+  const Heard got = hear(events({delta(R"({"content":"x"})"), "{\"choices\"", "{}"}) +
+                             stream({R"({"content":"y"})"}, "stop"),
+                         {.size = 1});
   ASSERT_FALSE(got.reply);
   EXPECT_EQ(got.reply.error().kind, ErrorKind::unavailable);
   EXPECT_THAT(got.reply.error().message, HasSubstr("{\"choices\""));
@@ -347,34 +295,33 @@ TEST(OpenAiChatReply, WhatIsNoReply) {
   for (std::string_view body :
        {"", "<html>", "[]", "{}", "1", R"({"choices":[]})", R"({"choices":[{}]})",
         R"({"choices":[1]})", R"({"choices":{"0":{}}})"}) {
-    const Read plain = read(body, kPlain);
+    const Heard plain = hear(body, kAsJson);
     ASSERT_FALSE(plain.reply) << body;
     EXPECT_EQ(plain.reply.error().kind, ErrorKind::unavailable) << body;
-    const Read streamed = read(events({body, "[DONE]"}), kStreamed);
+    const Heard streamed = hear(events({body, "[DONE]"}));
     ASSERT_FALSE(streamed.reply) << body;
     EXPECT_EQ(streamed.reply.error().kind, ErrorKind::unavailable) << body;
   }
-  const Read bytes = read(stream({"{\"content\":\"\xff\"}"}, "stop"), kStreamed);
+  const Heard bytes = hear(stream({"{\"content\":\"\xff\"}"}, "stop"));
   ASSERT_FALSE(bytes.reply);
   EXPECT_THAT(bytes.reply.error().message, HasSubstr("\\xff"));
 }
 
 TEST(OpenAiChatReply, OneChoiceWasAskedFor) {
-  const Read got =
-      read(events({delta(R"({"content":"a"})"),
-                   R"({"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}]})",
-                   delta(R"({"content":"c"})", "\"stop\""), "[DONE]", delta(R"({"content":"d"})")}),
-           kStreamed);
+  const Heard got = hear(
+      events({delta(R"({"content":"a"})"),
+              R"({"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}]})",
+              delta(R"({"content":"c"})", "\"stop\""), "[DONE]", delta(R"({"content":"d"})")}));
   ASSERT_TRUE(got.reply);
   EXPECT_EQ(got.reply->text, "ac");
 }
 
 TEST(OpenAiChatReply, IsBounded) {
   const std::string line = "data: " + std::string(limits::kSseEventBytesMax, 'x');
-  const Read large = read(line, kStreamed);
+  const Heard large = hear(line);
   ASSERT_FALSE(large.reply);
   EXPECT_EQ(large.reply.error().kind, ErrorKind::unavailable);
-  const Read body = read(std::string(limits::kJsonBytesMax + 1, ' ') + message("{}"), kPlain);
+  const Heard body = hear(std::string(limits::kJsonBytesMax + 1, ' ') + message("{}"), kAsJson);
   ASSERT_FALSE(body.reply);
   EXPECT_THAT(body.reply.error().message, HasSubstr("larger than"));
   EXPECT_LT(body.reply.error().message.size(), 1000U);
