@@ -1,7 +1,7 @@
 // Any bytes as an endpoint's refusal: the first line is its Retry-After, the second its Date, the
 // rest its body. The error is printable and bounded, and nobody is told to wait for ever or back.
 #include <base/text.h>
-#include <model/http/wire.h>
+#include <model/http/endpoint_error.h>
 
 #include <cstdint>
 

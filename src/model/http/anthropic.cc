@@ -1,8 +1,9 @@
 #include <model/http/anthropic.h>
 
 #include <base/text.h>
+#include <model/http/endpoint_error.h>
 #include <model/http/placed.h>
-#include <model/http/wire.h>
+#include <model/http/request_parts.h>
 
 #include <algorithm>
 #include <array>
@@ -323,10 +324,9 @@ Choice choose(const WireCall& call, const std::set<std::string>& called) {
   return out;
 }
 
-Headers credentials(std::string_view key) {
-  Headers out{{"anthropic-version", "2023-06-01"}};
-  if (!key.empty()) out.add("x-api-key", std::string(key));
-  return out;
+void add_credentials(HttpRequest& request, std::string_view key) {
+  request.headers.add("anthropic-version", "2023-06-01");
+  if (!key.empty()) request.headers.add("x-api-key", std::string(key));
 }
 
 class Anthropic final : public Dialect {
@@ -339,9 +339,8 @@ class Anthropic final : public Dialect {
     if (Result<void> read = chat.read(); !read) return fail(std::move(read.error()));
     Choice choice = choose(call, chat.called());
     chat.mark_breakpoints(choice.tools);
-    const std::uint32_t tokens =
-        options.tokens_max ? options.tokens_max : limits::kReplyTokensDefault;
-    Json body = Json::object({{"model", std::string(call.model)}, {"max_tokens", tokens}});
+    Json body = Json::object(
+        {{"model", std::string(call.model)}, {"max_tokens", wire::tokens_max_of(options)}});
     if (takes_temperature(call.model)) {
       body["temperature"] = std::clamp(options.temperature, 0.0, 1.0);
     }
@@ -353,12 +352,8 @@ class Anthropic final : public Dialect {
     if (!choice.choice.is_null()) body["tool_choice"] = std::move(choice.choice);
     body["messages"] = chat.messages();
     if (call.stream) body["stream"] = true;
-    HttpRequest out{.method = "POST",
-                    .url = std::string(call.base_url) + "/messages",
-                    .headers = credentials(call.key),
-                    .body = body.dump()};
-    out.headers.add("content-type", "application/json");
-    out.headers.add("accept", call.stream ? "text/event-stream" : "application/json");
+    HttpRequest out = wire::post(call, "/messages", body);
+    add_credentials(out, call.key);
     return out;
   }
 
@@ -370,7 +365,9 @@ class Anthropic final : public Dialect {
 
   HttpRequest list_models(std::string_view base_url, std::string_view key) const override {
     // A page has 20 of them where nothing is said, and 1000 at most.
-    return {.url = std::string(base_url) + "/models?limit=1000", .headers = credentials(key)};
+    HttpRequest out{.url = std::string(base_url) + "/models?limit=1000"};
+    add_credentials(out, key);
+    return out;
   }
 };
 

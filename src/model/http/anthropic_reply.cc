@@ -1,8 +1,8 @@
 #include <model/http/anthropic.h>
 
+#include <model/http/endpoint_error.h>
 #include <model/http/placed.h>
-#include <model/http/wire.h>
-#include <net/sse.h>
+#include <model/http/reply_parts.h>
 
 #include <algorithm>
 #include <array>
@@ -10,28 +10,13 @@
 namespace ragent {
 namespace {
 
-constexpr std::string_view kEndpoint = "the endpoint";
-constexpr std::int64_t kTokensMax = std::int64_t{1} << 40;  // more is no count of tokens
+using wire::kEndpoint;
+using wire::member;
+using wire::send;
 
 std::unexpected<Error> broken(const std::string& what) {
   return fail(ErrorKind::unavailable,
               "the reply is not as the Messages API writes it: " + what + "; ask again");
-}
-
-std::int64_t tokens(const Json& usage, std::string_view key, std::int64_t before = 0) {
-  const Json* count = usage.find(key);
-  return count && count->integer() ? std::clamp<std::int64_t>(*count->integer(), 0, kTokensMax)
-                                   : before;
-}
-
-const Json& member(const Json& json, std::string_view key) {
-  static const Json kNone;
-  const Json* found = json.find(key);
-  return found ? *found : kNone;
-}
-
-void send(const DeltaSink& deltas, Delta::Kind kind, std::string text) {
-  if (deltas && !text.empty()) deltas({.kind = kind, .text = std::move(text)});
 }
 
 // The blocks of one reply, one after the other, each begun, continued and ended.
@@ -222,10 +207,10 @@ Result<Reply> Blocks::take(std::string_view stop_reason) {
 class Counted {
  public:
   void read(const Json& usage) {
-    fresh_ = tokens(usage, "input_tokens", fresh_);
-    written_ = tokens(usage, "cache_creation_input_tokens", written_);
-    cached_ = tokens(usage, "cache_read_input_tokens", cached_);
-    output_ = tokens(usage, "output_tokens", output_);
+    fresh_ = wire::tokens_of(usage, "input_tokens", fresh_);
+    written_ = wire::tokens_of(usage, "cache_creation_input_tokens", written_);
+    cached_ = wire::tokens_of(usage, "cache_read_input_tokens", cached_);
+    output_ = wire::tokens_of(usage, "output_tokens", output_);
   }
   Usage usage() const {
     return {.tokens_input = fresh_ + written_ + cached_,
@@ -254,25 +239,12 @@ bool is_known(std::string_view event) {
 class StreamReader final : public ReplyReader {
  public:
   Result<void> feed(std::string_view bytes, const DeltaSink& deltas) override {
-    if (error_) return fail(*error_);
-    if (ended_) return {};  // nothing after the end counts
-    bytes_ += bytes.size();
-    Result<void> fed = events_.feed(bytes, [&](const SseEvent& event) -> Result<void> {
-      Result<void> taken = ended_ ? Result<void>() : read(event, deltas);
-      if (!taken) error_ = taken.error();
-      return taken;
-    });
-    if (!fed && !error_ && !ended_) error_ = broken(fed.error().message).error();
-    if (bytes_ > limits::kResponseBytesMax && !ended_ && !error_) {
-      error_ = broken("more than " + std::to_string(limits::kResponseBytesMax) + " bytes").error();
-    }
-    if (error_) return fail(*error_);
-    return {};
+    return events_.feed(bytes, [&](const SseEvent& event) { return read(event, deltas); });
   }
 
   Result<Reply> finish() override {
-    if (error_) return fail(*error_);
-    if (!ended_) {
+    if (events_.error()) return fail(*events_.error());
+    if (!events_.ended()) {
       return fail(ErrorKind::unavailable,
                   "the reply ended before its message_stop: the connection broke or the endpoint "
                   "stopped; ask again");
@@ -316,67 +288,41 @@ class StreamReader final : public ReplyReader {
   Result<void> stop() {
     if (blocks_.open()) return broken("it ended within a content block");
     if (stop_reason_.empty()) return broken("it ended without a stop_reason");
-    ended_ = true;
+    events_.end();
     return {};
   }
 
-  SseReader events_ = {};
+  wire::ReplyEvents events_{broken};
   Blocks blocks_ = {};
   Counted counted_ = {};
   std::string stop_reason_ = {};
   bool started_ = false;
-  bool ended_ = false;
-  std::size_t bytes_ = 0;
-  std::optional<Error> error_ = {};  // what broke it; nothing counts after it
 };
 
-class BodyReader final : public ReplyReader {
- public:
-  Result<void> feed(std::string_view bytes, const DeltaSink&) override {
-    too_large_ = too_large_ || bytes.size() > limits::kJsonBytesMax - body_.size();
-    if (too_large_) return large();
-    body_ += bytes;
-    return {};
-  }
-
-  Result<Reply> finish() override {
-    if (too_large_) return large();
-    Result<Json> json = parse_json(body_);
-    if (!json) return broken("the body is no JSON (" + json.error().message + ")");
-    if (json->text("type") == "error") {
-      return fail(wire::error_of(member(*json, "error"), kEndpoint));
+Result<Reply> reply_of(const Json& body) {
+  if (body.text("type") == "error") return fail(wire::error_of(member(body, "error"), kEndpoint));
+  const Json::Array* content = member(body, "content").array();
+  if (!content) return broken("expected an object with an array `content`");
+  Blocks blocks;
+  for (std::size_t i = 0; i < content->size(); ++i) {
+    const auto index = static_cast<std::int64_t>(i);
+    if (auto begun = blocks.begin(index, (*content)[i], {}); !begun) {
+      return fail(std::move(begun.error()));
     }
-    const Json::Array* content = member(*json, "content").array();
-    if (!content) return broken("expected an object with an array `content`");
-    Blocks blocks;
-    for (std::size_t i = 0; i < content->size(); ++i) {
-      const auto index = static_cast<std::int64_t>(i);
-      if (auto begun = blocks.begin(index, (*content)[i], {}); !begun) {
-        return fail(std::move(begun.error()));
-      }
-      if (auto ended = blocks.end(index, {}); !ended) return fail(std::move(ended.error()));
-    }
-    Result<Reply> reply = blocks.take(json->text("stop_reason"));
-    Counted counted;
-    counted.read(member(*json, "usage"));
-    if (reply) reply->usage = counted.usage();
-    return reply;
+    if (auto ended = blocks.end(index, {}); !ended) return fail(std::move(ended.error()));
   }
-
- private:
-  static std::unexpected<Error> large() {
-    return broken("a body of more than " + std::to_string(limits::kJsonBytesMax) + " bytes");
-  }
-
-  std::string body_ = {};
-  bool too_large_ = false;
-};
+  Result<Reply> reply = blocks.take(body.text("stop_reason"));
+  Counted counted;
+  counted.read(member(body, "usage"));
+  if (reply) reply->usage = counted.usage();
+  return reply;
+}
 
 }  // namespace
 
 std::unique_ptr<ReplyReader> anthropic_reader(bool stream) {
   if (stream) return std::make_unique<StreamReader>();
-  return std::make_unique<BodyReader>();
+  return wire::body_reader(broken, reply_of);
 }
 
 }  // namespace ragent

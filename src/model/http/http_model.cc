@@ -6,7 +6,7 @@
 #include <model/http/account.h>
 #include <model/http/catalog.h>
 #include <model/http/endpoint.h>
-#include <model/http/wire.h>
+#include <model/http/endpoint_error.h>
 
 #include <fmt/core.h>
 

@@ -2,7 +2,8 @@
 
 #include <base/text.h>
 #include <model/http/catalog.h>
-#include <model/http/wire.h>
+#include <model/http/endpoint_error.h>
+#include <model/http/request_parts.h>
 
 #include <algorithm>
 

@@ -2,7 +2,8 @@
 
 #include <base/hash.h>
 #include <base/text.h>
-#include <model/http/wire.h>
+#include <model/http/endpoint_error.h>
+#include <model/http/request_parts.h>
 
 #include <algorithm>
 
@@ -183,9 +184,8 @@ Result<Json> body_of(const WireCall& call) {
     body["response_format"] =
         Json::object({{"type", "json_schema"}, {"json_schema", std::move(schema)}});
   }
-  const std::uint32_t most =
-      options.tokens_max > 0 ? options.tokens_max : limits::kReplyTokensDefault;
-  body[habits.completion_tokens ? "max_completion_tokens" : "max_tokens"] = most;
+  body[habits.completion_tokens ? "max_completion_tokens" : "max_tokens"] =
+      wire::tokens_max_of(options);
   if (!wire::openai_reasons(call.model)) body["temperature"] = options.temperature;
   if (call.stream) {
     body["stream"] = true;
@@ -203,11 +203,8 @@ class OpenAiChat final : public Dialect {
   Result<HttpRequest> request(const WireCall& call) const override {
     Result<Json> body = body_of(call);
     if (!body) return fail(std::move(body.error()));
-    HttpRequest out{.method = "POST", .url = std::string(call.base_url) + "/chat/completions"};
-    out.headers.add("content-type", "application/json");
-    out.headers.add("accept", call.stream ? "text/event-stream" : "application/json");
+    HttpRequest out = wire::post(call, "/chat/completions", *body);
     wire::add_bearer(out, call.key);
-    out.body = body->dump();
     return out;
   }
 

@@ -1,8 +1,8 @@
 #include <model/http/openai_chat.h>
 
 #include <base/text.h>
-#include <model/http/wire.h>
-#include <net/sse.h>
+#include <model/http/endpoint_error.h>
+#include <model/http/reply_parts.h>
 
 #include <algorithm>
 #include <array>
@@ -10,27 +10,19 @@
 namespace ragent {
 namespace {
 
-constexpr std::string_view kEndpoint = "the endpoint";
-constexpr std::int64_t kTokensMax = std::int64_t{1} << 40;  // more is no count of tokens
+using wire::kEndpoint;
+using wire::send;
+using wire::shown;
+using wire::tokens_of;
 
 std::unexpected<Error> broken(const std::string& what) {
   return fail(ErrorKind::unavailable,
               "expected a reply of chat/completions: " + what + "; ask again");
 }
 
-std::string shown(std::string_view text) { return printable(text, limits::kEndpointWordsMax); }
-
-std::int64_t count_of(const Json* json, std::string_view key) {
-  return json ? std::clamp<std::int64_t>(json->integer(key), 0, kTokensMax) : 0;
-}
-
 const Json* object_at(const Json& json, std::string_view key) {
   const Json* found = json.find(key);
   return found && found->is_object() ? found : nullptr;
-}
-
-void send(const DeltaSink& deltas, Delta::Kind kind, const std::string& text) {
-  if (deltas && !text.empty()) deltas({.kind = kind, .text = text});
 }
 
 // What came of one reply so far: from the pieces of a stream, or from one whole message.
@@ -145,12 +137,12 @@ void ChatReply::add_usage(const Json& chunk) {
   }
   if (!usage) return;
   const Json* details = object_at(*usage, "prompt_tokens_details");
-  const std::int64_t input = count_of(usage, "prompt_tokens");
+  const std::int64_t input = tokens_of(*usage, "prompt_tokens");
   const std::int64_t cached =
-      details ? count_of(details, "cached_tokens") : count_of(usage, "prompt_cache_hit_tokens");
+      details ? tokens_of(*details, "cached_tokens") : tokens_of(*usage, "prompt_cache_hit_tokens");
   reply_.usage = {.tokens_input = input,
                   .tokens_cached = std::min(input, cached),
-                  .tokens_output = count_of(usage, "completion_tokens")};
+                  .tokens_output = tokens_of(*usage, "completion_tokens")};
 }
 
 std::string ChatReply::so_far() const {
@@ -217,27 +209,14 @@ std::optional<Error> error_in(const Json& json) {
 class StreamReader final : public ReplyReader {
  public:
   Result<void> feed(std::string_view bytes, const DeltaSink& deltas) override {
-    if (error_) return fail(*error_);
-    bytes_ += bytes.size();
-    if (bytes_ > limits::kResponseBytesMax) {
-      error_ = broken("it is larger than " + std::to_string(limits::kResponseBytesMax) + " bytes")
-                   .error();
-      return fail(*error_);
-    }
-    Result<void> fed = sse_.feed(bytes, [&](const SseEvent& event) -> Result<void> {
-      Result<void> taken = take(event, deltas);
-      if (!taken) error_ = taken.error();
-      return taken;
-    });
-    if (!fed && !error_) error_ = broken(fed.error().message).error();
-    if (error_) return fail(*error_);
-    return {};
+    return events_.feed(bytes, [&](const SseEvent& event) { return take(event, deltas); });
   }
 
   Result<Reply> finish() override {
-    if (error_) return fail(*error_);
+    if (events_.error()) return fail(*events_.error());
     // Text is whole with its reason; that nothing more follows only [DONE] says of calls.
-    const bool whole = reply_.finished() && (done_ || (!reply_.calls() && sse_.between_events()));
+    const bool whole =
+        reply_.finished() && (events_.ended() || (!reply_.calls() && events_.between_events()));
     if (!whole) {
       return broken("the stream ended before the reply did, after " + reply_.so_far() +
                     (reply_.finished() ? ", without [DONE]" : ", without a finish_reason"));
@@ -248,11 +227,8 @@ class StreamReader final : public ReplyReader {
  private:
   Result<void> take(const SseEvent& event, const DeltaSink& deltas) {
     const std::string_view data = trim(event.data);
-    if (done_ || data.empty()) return {};
-    if (data == "[DONE]") {
-      done_ = true;
-      return {};
-    }
+    if (data == "[DONE]") events_.end();
+    if (events_.ended() || data.empty()) return {};
     Result<Json> json = parse_json(data);
     if (event.event == "error") {
       return fail(wire::error_of(json ? *json : Json(data), kEndpoint));
@@ -271,55 +247,29 @@ class StreamReader final : public ReplyReader {
     return {};
   }
 
-  SseReader sse_ = {};
+  wire::ReplyEvents events_{broken};
   ChatReply reply_ = {};
-  std::size_t bytes_ = 0;
-  bool done_ = false;
-  std::optional<Error> error_ = {};  // what ended it; nothing counts after it
 };
 
-class BodyReader final : public ReplyReader {
- public:
-  Result<void> feed(std::string_view bytes, const DeltaSink&) override {
-    if (!too_large_ && bytes.size() <= limits::kJsonBytesMax - body_.size()) {
-      body_ += bytes;
-      return {};
-    }
-    too_large_ = true;
-    return large();
+Result<Reply> reply_of(const Json& body) {
+  if (std::optional<Error> error = error_in(body)) return fail(std::move(*error));
+  const Json* choices = body.find("choices");
+  if (!choices || !choices->array() || choices->size() == 0) {
+    return broken("it has no choices: " + shown(body.dump()));
   }
-
-  Result<Reply> finish() override {
-    if (too_large_) return large();
-    Result<Json> json = parse_json(body_);
-    if (!json) return broken("it is no JSON (" + json.error().message + "): " + shown(body_));
-    if (std::optional<Error> error = error_in(*json)) return fail(std::move(*error));
-    const Json* choices = json->find("choices");
-    if (!choices || !choices->array() || choices->size() == 0) {
-      return broken("it has no choices: " + shown(body_));
-    }
-    ChatReply reply;
-    reply.add_usage(*json);
-    Result<void> added = reply.add_choice(choices->array()->front(), {}, true);
-    if (!added) return fail(std::move(added.error()));
-    if (!reply.finished()) return broken("it has no finish_reason: " + shown(body_));
-    return reply.take();
-  }
-
- private:
-  static std::unexpected<Error> large() {
-    return broken("it is larger than " + std::to_string(limits::kJsonBytesMax) + " bytes");
-  }
-
-  std::string body_ = {};
-  bool too_large_ = false;
-};
+  ChatReply reply;
+  reply.add_usage(body);
+  Result<void> added = reply.add_choice(choices->array()->front(), {}, true);
+  if (!added) return fail(std::move(added.error()));
+  if (!reply.finished()) return broken("it has no finish_reason: " + shown(body.dump()));
+  return reply.take();
+}
 
 }  // namespace
 
 std::unique_ptr<ReplyReader> chat_reader(bool stream) {
   if (stream) return std::make_unique<StreamReader>();
-  return std::make_unique<BodyReader>();
+  return wire::body_reader(broken, reply_of);
 }
 
 }  // namespace ragent

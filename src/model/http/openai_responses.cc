@@ -1,7 +1,8 @@
 #include <model/http/openai_responses.h>
 
+#include <model/http/endpoint_error.h>
 #include <model/http/placed.h>
-#include <model/http/wire.h>
+#include <model/http/request_parts.h>
 
 #include <algorithm>
 
@@ -102,8 +103,7 @@ Result<Json> body_of(const WireCall& call) {
                                                           {"schema", *options.schema},
                                                           {"strict", false}})}});
   }
-  const std::uint32_t most = options.tokens_max ? options.tokens_max : limits::kReplyTokensDefault;
-  body["max_output_tokens"] = std::max(most, kTokensMin);
+  body["max_output_tokens"] = std::max(wire::tokens_max_of(options), kTokensMin);
   if (wire::openai_reasons(call.model)) {
     body["include"] = Json::array({"reasoning.encrypted_content"});
   } else {
@@ -121,11 +121,8 @@ class OpenAiResponses final : public Dialect {
   Result<HttpRequest> request(const WireCall& call) const override {
     Result<Json> body = body_of(call);
     if (!body) return fail(std::move(body.error()));
-    HttpRequest out{.method = "POST", .url = std::string(call.base_url) + "/responses"};
-    out.headers.add("content-type", "application/json");
-    out.headers.add("accept", call.stream ? "text/event-stream" : "application/json");
+    HttpRequest out = wire::post(call, "/responses", *body);
     wire::add_bearer(out, call.key);
-    out.body = body->dump();
     return out;
   }
 

@@ -1,9 +1,8 @@
 #include <model/http/openai_responses.h>
 
-#include <base/text.h>
+#include <model/http/endpoint_error.h>
 #include <model/http/placed.h>
-#include <model/http/wire.h>
-#include <net/sse.h>
+#include <model/http/reply_parts.h>
 
 #include <algorithm>
 #include <array>
@@ -11,32 +10,23 @@
 namespace ragent {
 namespace {
 
-constexpr std::string_view kEndpoint = "the endpoint";
-constexpr std::int64_t kTokensMax = std::int64_t{1} << 40;  // more is no count of tokens
+using wire::kEndpoint;
+using wire::member;
+using wire::send;
+using wire::shown;
 
 std::unexpected<Error> broken(const std::string& what) {
   return fail(ErrorKind::unavailable, "expected a reply of responses: " + what + "; ask again");
 }
 
-std::string shown(std::string_view text) { return printable(text, limits::kEndpointWordsMax); }
-
-const Json& member(const Json& json, std::string_view key) {
-  static const Json kNone;
-  const Json* found = json.find(key);
-  return found ? *found : kNone;
-}
-
-std::int64_t count_of(const Json& json, std::string_view key) {
-  return std::clamp<std::int64_t>(json.integer(key), 0, kTokensMax);
-}
-
 Usage usage_of(const Json& response) {
   const Json& usage = member(response, "usage");
-  const std::int64_t input = count_of(usage, "input_tokens");
-  const std::int64_t cached = count_of(member(usage, "input_tokens_details"), "cached_tokens");
+  const std::int64_t input = wire::tokens_of(usage, "input_tokens");
+  const std::int64_t cached =
+      wire::tokens_of(member(usage, "input_tokens_details"), "cached_tokens");
   return {.tokens_input = input,
           .tokens_cached = std::min(input, cached),
-          .tokens_output = count_of(usage, "output_tokens")};
+          .tokens_output = wire::tokens_of(usage, "output_tokens")};
 }
 
 // The texts of a list of parts, of whatever type.
@@ -140,10 +130,6 @@ Result<Reply> reply_of(const Json& response) {
   return output.take(Finish::stop);
 }
 
-void send(const DeltaSink& deltas, Delta::Kind kind, std::string text) {
-  if (deltas && !text.empty()) deltas({.kind = kind, .text = std::move(text)});
-}
-
 void show(const std::string& type, const Json& event, const DeltaSink& deltas) {
   if (type == "response.output_text.delta" || type == "response.refusal.delta") {
     send(deltas, Delta::Kind::text, event.text("delta"));
@@ -184,24 +170,11 @@ bool says_nothing(std::string_view event) {
 class StreamReader final : public ReplyReader {
  public:
   Result<void> feed(std::string_view bytes, const DeltaSink& deltas) override {
-    if (error_) return fail(*error_);
-    if (reply_) return {};  // nothing after the end counts
-    bytes_ += bytes.size();
-    Result<void> fed = events_.feed(bytes, [&](const SseEvent& event) -> Result<void> {
-      Result<void> taken = reply_ ? Result<void>() : take(event, deltas);
-      if (!taken) error_ = taken.error();
-      return taken;
-    });
-    if (!fed && !error_ && !reply_) error_ = broken(fed.error().message).error();
-    if (bytes_ > limits::kResponseBytesMax && !error_ && !reply_) {
-      error_ = broken("more than " + std::to_string(limits::kResponseBytesMax) + " bytes").error();
-    }
-    if (error_) return fail(*error_);
-    return {};
+    return events_.feed(bytes, [&](const SseEvent& event) { return take(event, deltas); });
   }
 
   Result<Reply> finish() override {
-    if (error_) return fail(*error_);
+    if (events_.error()) return fail(*events_.error());
     if (!reply_) return broken("the stream ended before response.completed came");
     return std::move(*reply_);
   }
@@ -230,45 +203,19 @@ class StreamReader final : public ReplyReader {
       return broken("a " + type + " holds a response of another status");
     }
     reply_ = std::move(*reply);
+    events_.end();
     return {};
   }
 
-  SseReader events_ = {};
-  std::size_t bytes_ = 0;
+  wire::ReplyEvents events_{broken};
   std::optional<Reply> reply_ = {};
-  std::optional<Error> error_ = {};  // what broke it; nothing counts after it
-};
-
-class BodyReader final : public ReplyReader {
- public:
-  Result<void> feed(std::string_view bytes, const DeltaSink&) override {
-    too_large_ = too_large_ || bytes.size() > limits::kJsonBytesMax - body_.size();
-    if (too_large_) return large();
-    body_ += bytes;
-    return {};
-  }
-
-  Result<Reply> finish() override {
-    if (too_large_) return large();
-    Result<Json> json = parse_json(body_);
-    if (!json) return broken("it is no JSON (" + json.error().message + "): " + shown(body_));
-    return reply_of(*json);
-  }
-
- private:
-  static std::unexpected<Error> large() {
-    return broken("it is larger than " + std::to_string(limits::kJsonBytesMax) + " bytes");
-  }
-
-  std::string body_ = {};
-  bool too_large_ = false;
 };
 
 }  // namespace
 
 std::unique_ptr<ReplyReader> responses_reader(bool stream) {
   if (stream) return std::make_unique<StreamReader>();
-  return std::make_unique<BodyReader>();
+  return wire::body_reader(broken, reply_of);
 }
 
 }  // namespace ragent

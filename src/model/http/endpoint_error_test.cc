@@ -1,4 +1,4 @@
-#include <model/http/wire.h>
+#include <model/http/endpoint_error.h>
 
 #include <gmock/gmock.h>
 
@@ -170,96 +170,6 @@ TEST(WireRetryAfter, WhatIsNotWellFormedSaysNothing) {
   EXPECT_EQ(error_of(response, "e").retry_after, milliseconds(3000));
 }
 
-TEST(WireCalls, ArgumentsAreAJsonObject) {
-  EXPECT_EQ(*arguments_of("add", R"( {"a": 1} )"), Json::object({{"a", 1}}));
-  EXPECT_EQ(*arguments_of("add", " \n"), Json::object({}));
-  for (const char* bad : {"{\"a\": 1", "[1]", "null", "\"{}\"", "1", "{} {}", "{'a': 1}"}) {
-    Result<Json> json = arguments_of("add", bad);
-    ASSERT_FALSE(json) << bad;
-    EXPECT_EQ(json.error().kind, ErrorKind::unavailable);
-    EXPECT_THAT(json.error().message, HasSubstr("called add with arguments that are no JSON obj"));
-    EXPECT_THAT(json.error().message, HasSubstr(bad));
-  }
-}
-
-TEST(WireCalls, InPiecesByIndex) {
-  CallsInPieces calls;
-  EXPECT_TRUE(calls.empty());
-  ASSERT_TRUE(calls.add(0, "a", "add", ""));
-  ASSERT_TRUE(calls.add(1, "b", "sub", "{"));
-  ASSERT_TRUE(calls.add(0, "", "", R"({"x":)"));
-  ASSERT_TRUE(calls.add(1, "b", "sub", "}"));
-  ASSERT_TRUE(calls.add(0, "", "", "1}"));
-  EXPECT_EQ(calls.size(), 2U);
-  EXPECT_EQ(*calls.take(), (std::vector<ToolCall>{{"a", "add", Json::object({{"x", 1}})},
-                                                  {"b", "sub", Json::object({})}}));
-}
-
-TEST(WireCalls, OneIndexForSeveralCalls) {
-  CallsInPieces calls;
-  ASSERT_TRUE(calls.add(0, "a", "add", "{}"));
-  ASSERT_TRUE(calls.add(0, "b", "add", "{"));
-  ASSERT_TRUE(calls.add(0, "", "", "}"));
-  ASSERT_TRUE(calls.add(0, "", "sub", "{}"));  // whole, without an id
-  Result<std::vector<ToolCall>> got = calls.take();
-  ASSERT_TRUE(got) << got.error().message;
-  ASSERT_EQ(got->size(), 3U);
-  EXPECT_EQ((*got)[1].id, "b");
-  EXPECT_EQ((*got)[2], (ToolCall{"", "sub", Json::object({})}));
-}
-
-TEST(WireCalls, IdsThatAreMissingOrCameTwiceAreEmpty) {
-  CallsInPieces calls;
-  for (std::int64_t index = 0; index < 4; ++index) {
-    ASSERT_TRUE(calls.add(index, index < 2 ? "same" : "", "add", "{}"));
-  }
-  std::vector<std::string> ids;
-  for (const ToolCall& call : *calls.take()) ids.push_back(call.id);
-  EXPECT_THAT(ids, testing::ElementsAre("same", "", "", ""));
-}
-
-TEST(WireCalls, AreBoundedAndNamed) {
-  CallsInPieces calls;
-  for (std::size_t i = 0; i < limits::kCallsPerStepMax; ++i) {
-    ASSERT_TRUE(calls.add(static_cast<std::int64_t>(i), "", "add", ""));
-  }
-  EXPECT_EQ(calls.add(1000, "", "add", "").error().kind, ErrorKind::unavailable);
-  CallsInPieces large;
-  const std::string half(limits::kJsonBytesMax / 2, ' ');
-  ASSERT_TRUE(large.add(0, "", "", half));
-  EXPECT_EQ(large.add(1, "", "add", half).error().kind, ErrorKind::unavailable);
-  CallsInPieces nameless;
-  ASSERT_TRUE(nameless.add(0, "a", "", R"({"x": 1})"));
-  EXPECT_THAT(nameless.take().error().message, HasSubstr("without saying which"));
-}
-
-TEST(WireCalls, IdsAsEndpointsTakeThem) {
-  EXPECT_EQ(call_id("call_Ab-9"), "call_Ab-9");
-  EXPECT_EQ(call_id("0/1:15.3"), "0_1_15_3");
-  EXPECT_EQ(call_id("é"), "__");
-  EXPECT_EQ(call_id(std::string(40, 'a')), std::string(40, 'a'));
-  const std::string a = call_id(std::string(60, 'a') + "1"),
-                    b = call_id(std::string(60, 'a') + "2");
-  EXPECT_EQ(a.size(), 40U);
-  EXPECT_NE(a, b);
-}
-
-TEST(WireImages, CarryTheirBytesAndAreOfATypeThatIsSeen) {
-  const ModelRequest request{.media = {{.artifact = "a1", .bytes = "foob"}}};
-  Result<Image> image = image_of({.artifact = "a1", .mime = "image/PNG"}, request);
-  ASSERT_TRUE(image) << image.error().message;
-  EXPECT_EQ(image->mime, "image/png");
-  EXPECT_EQ(image->base64, "Zm9vYg==");
-  Result<Image> other = image_of({.artifact = "a1", .mime = "audio/wav"}, request);
-  ASSERT_FALSE(other);
-  EXPECT_EQ(other.error().kind, ErrorKind::invalid);
-  EXPECT_THAT(other.error().message, HasSubstr("audio/wav"));
-  Result<Image> missing = image_of({.artifact = "a2", .mime = "image/png"}, request);
-  ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().kind, ErrorKind::invalid);
-  EXPECT_THAT(missing.error().message, HasSubstr("a2"));
-}
-
 TEST(WireHeads, ContentTypes) {
   const auto head = [](const char* type) {
     return HttpResponse{.headers = {{"Content-Type", type}}};
@@ -275,33 +185,6 @@ TEST(WireHeads, ContentTypes) {
             "expected a chat endpoint to answer with text/event-stream or application/json, got "
             "text/html: something else stands at this URL, check it");
   EXPECT_THAT(not_an_endpoint(HttpResponse{}, "x").message, HasSubstr("got no content type"));
-}
-
-TEST(WireHosts, OfUrls) {
-  EXPECT_EQ(host_of("https://API.openai.com:443/v1"), "api.openai.com");
-  EXPECT_EQ(host_of("http://localhost:8080"), "localhost");
-  EXPECT_EQ(host_of("http://[::1]:8080/v1"), "[::1]");
-  EXPECT_EQ(host_of("http://[::1"), "");
-  EXPECT_EQ(host_of("https://api.openai.com@evil.example/v1"), "evil.example");
-  EXPECT_EQ(host_of("https://evil.example/api.openai.com"), "evil.example");
-  EXPECT_EQ(host_of(""), "");
-}
-
-TEST(WireModels, ThatReason) {
-  for (const char* name :
-       {"o1", "o3-mini", "o4-mini-2025", "gpt-5", "gpt-5.1", "openai/gpt-5-nano"}) {
-    EXPECT_TRUE(openai_reasons(name)) << name;
-  }
-  for (const char* name :
-       {"gpt-4o", "gpt-5-chat-latest", "o", "ollama", "o1x", "olmo-2", "", "o/"}) {
-    EXPECT_FALSE(openai_reasons(name)) << name;
-  }
-}
-
-TEST(WireTools, ParametersHaveProperties) {
-  EXPECT_EQ(parameters_of({}).dump(), R"({"type":"object","properties":{}})");
-  const Json schema = *parse_json(R"({"type":"object","properties":{"a":{"type":"integer"}}})");
-  EXPECT_EQ(parameters_of({.parameters = schema}).dump(), schema.dump());
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
-#include <model/http/wire.h>
+#include <model/http/endpoint_error.h>
 
-#include <base/hash.h>
 #include <base/text.h>
 
 #include <algorithm>
@@ -256,99 +255,6 @@ std::optional<milliseconds> retry_after(const Headers& headers, WallPoint now) {
   return std::clamp<milliseconds>(*date - from, milliseconds(0), limits::kWaitMax);
 }
 
-Result<Json> arguments_of(std::string_view tool, std::string_view text) {
-  text = trim(text);
-  if (text.empty()) return Json::object({});
-  Result<Json> json = parse_json(text);
-  if (json && json->is_object()) return json;
-  return fail(ErrorKind::unavailable,
-              "the model called " + printable(tool, limits::kNameBytesMax) +
-                  " with arguments that are no JSON object: " +
-                  (json ? "a JSON " + std::string(json->type_name()) : json.error().message) +
-                  " in " + printable(text, limits::kEndpointWordsMax) + "; ask it again");
-}
-
-Result<Image> image_of(const Media& part, const ModelRequest& request) {
-  constexpr std::array<std::string_view, 4> kSeen = {"image/png", "image/jpeg", "image/gif",
-                                                     "image/webp"};
-  const std::string mime = to_lower(part.mime);
-  if (std::ranges::find(kSeen, mime) == kSeen.end()) {
-    return fail(ErrorKind::invalid, "expected an image as PNG, JPEG, GIF or WebP, got artifact " +
-                                        part.artifact + " of type " +
-                                        printable(part.mime, limits::kNameBytesMax) +
-                                        ": convert it, or leave it out");
-  }
-  const auto found = std::ranges::find(request.media, part.artifact, &MediaBytes::artifact);
-  if (found == request.media.end()) {
-    return fail(ErrorKind::invalid, "the request names artifact " + part.artifact +
-                                        " but does not carry its bytes: the runtime adds them");
-  }
-  return Image{.mime = mime, .base64 = base64(found->bytes)};
-}
-
-std::string call_id(std::string_view id) {
-  constexpr std::size_t kMax = 40;
-  std::string out;
-  for (char c : id) {
-    const bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                      c == '_' || c == '-';
-    out += good ? c : '_';
-  }
-  if (out.size() <= kMax) return out;
-  // Two long ids may differ at their ends only.
-  return out.substr(0, kMax - 17) + "_" + to_hex(hash128(id)).substr(0, 16);
-}
-
-Result<void> CallsInPieces::add(std::int64_t index, std::string_view id, std::string_view tool,
-                                std::string_view arguments) {
-  const auto last = std::ranges::find(calls_.rbegin(), calls_.rend(), index, &Pieces::index);
-  // Some endpoints give every call the index 0, and some of these no ids: another id is another
-  // call, and so is a name with arguments after arguments that were whole.
-  const auto is_other = [&](const Pieces& held) {
-    if (!id.empty() && !held.id.empty()) return id != held.id;
-    return !tool.empty() && !held.tool.empty() && held.arguments.ends_with('}') &&
-           arguments.starts_with('{');
-  };
-  Pieces* call = last == calls_.rend() ? nullptr : &*last;
-  if (!call || is_other(*call)) {
-    if (calls_.size() == limits::kCallsPerStepMax) {
-      return fail(ErrorKind::unavailable, "a reply has more than " +
-                                              std::to_string(limits::kCallsPerStepMax) +
-                                              " calls: ask the model to do less at once");
-    }
-    call = &calls_.emplace_back(Pieces{.index = index});
-  }
-  if (call->id.empty()) call->id = id;
-  if (call->tool.empty()) call->tool = tool;
-  call->arguments += arguments;
-  std::size_t bytes = 0;
-  for (const Pieces& each : calls_) {
-    bytes += each.id.size() + each.tool.size() + each.arguments.size();
-  }
-  if (bytes <= limits::kJsonBytesMax) return {};
-  return fail(ErrorKind::unavailable, "the calls of a reply have more than " +
-                                          std::to_string(limits::kJsonBytesMax) + " bytes");
-}
-
-Result<std::vector<ToolCall>> CallsInPieces::take() {
-  std::vector<ToolCall> out;
-  for (Pieces& pieces : calls_) {
-    if (pieces.tool.empty()) {
-      return fail(ErrorKind::unavailable,
-                  "the model called a tool without saying which, with " +
-                      printable(pieces.arguments, limits::kEndpointWordsMax) + "; ask it again");
-    }
-    Result<Json> arguments = arguments_of(pieces.tool, pieces.arguments);
-    if (!arguments) return fail(std::move(arguments.error()));
-    if (std::ranges::find(out, pieces.id, &ToolCall::id) != out.end()) pieces.id.clear();
-    out.push_back({.id = std::move(pieces.id),
-                   .tool = std::move(pieces.tool),
-                   .arguments = std::move(*arguments)});
-  }
-  calls_.clear();
-  return out;
-}
-
 bool is_event_stream(const HttpResponse& head) { return content_type(head) == "text/event-stream"; }
 
 bool is_json(const HttpResponse& head) {
@@ -363,35 +269,6 @@ Error not_an_endpoint(const HttpResponse& head, std::string_view expected) {
                      " to answer with text/event-stream or application/json, got " +
                      (type.empty() ? "no content type" : printable(type, limits::kNameBytesMax)) +
                      ": something else stands at this URL, check it"};
-}
-
-std::string host_of(std::string_view url) {
-  if (const std::size_t scheme = url.find("://"); scheme != url.npos) url.remove_prefix(scheme + 3);
-  url = url.substr(0, url.find_first_of("/?#"));
-  if (const std::size_t user = url.rfind('@'); user != url.npos) url.remove_prefix(user + 1);
-  const std::size_t end = url.starts_with('[') ? url.find(']') + 1 : url.find(':');
-  return to_lower(url.substr(0, end));
-}
-
-void add_bearer(HttpRequest& request, std::string_view key) {
-  if (!key.empty()) request.headers.add("authorization", "Bearer " + std::string(key));
-}
-
-bool openai_reasons(std::string_view model) {
-  if (const std::size_t slash = model.rfind('/'); slash != model.npos) {
-    model.remove_prefix(slash + 1);
-  }
-  if (model.starts_with("gpt-5")) return !model.contains("-chat");  // gpt-5-chat-latest does not
-  return model.size() >= 2 && model[0] == 'o' && model[1] >= '1' && model[1] <= '9' &&
-         (model.size() == 2 || model[2] == '-');
-}
-
-Json parameters_of(const ToolSpec& tool) {
-  Json out = tool.parameters.is_object() ? tool.parameters : Json::object({{"type", "object"}});
-  if (!out.find("properties") && out.text("type") == "object") {
-    out["properties"] = Json::object({});
-  }
-  return out;
 }
 
 }  // namespace ragent::wire
