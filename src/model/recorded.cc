@@ -3,10 +3,10 @@
 #include <base/file.h>
 #include <base/hash.h>
 #include <base/pool.h>
+#include <base/posix.h>
 #include <base/text.h>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <limits>
@@ -96,28 +96,17 @@ class RecordedModel : public Model {
   ModelInfo info_ = {};
 };
 
-class FileEnd {
- public:
-  explicit FileEnd(int fd) : fd_(fd) {}
-  FileEnd(const FileEnd&) = delete;
-  FileEnd& operator=(const FileEnd&) = delete;
-  ~FileEnd() { ::close(fd_); }
-
-  // One write, so that the lines of several models of a file do not mix.
-  Result<void> append(const std::string& file, const std::string& line) const {
-    ssize_t written = ::write(fd_, line.data(), line.size());
-    if (written == static_cast<ssize_t>(line.size())) return {};
-    return fail(system_error("record to", file, written < 0 ? errno : ENOSPC));
-  }
-
- private:
-  int fd_;
-};
+// One write, so that the lines of several models of a file do not mix.
+Result<void> append(int fd, const std::string& file, const std::string& line) {
+  ssize_t written = ::write(fd, line.data(), line.size());
+  if (written == static_cast<ssize_t>(line.size())) return {};
+  return fail(system_error("record to", file, written < 0 ? errno : ENOSPC));
+}
 
 class RecordingModel : public Model {
  public:
-  RecordingModel(Loop& loop, std::string file, int fd, std::unique_ptr<Model> inner)
-      : loop_(loop), file_(std::move(file)), end_(fd), inner_(std::move(inner)) {}
+  RecordingModel(Loop& loop, std::string file, FileDescriptor end, std::unique_ptr<Model> inner)
+      : loop_(loop), file_(std::move(file)), end_(std::move(end)), inner_(std::move(inner)) {}
   const ModelInfo& info() const override { return inner_->info(); }
 
   Task<Reply> reply(ModelRequest request, DeltaSink& deltas) override {
@@ -127,14 +116,14 @@ class RecordingModel : public Model {
     Reply reply = co_await inner_->reply(std::move(request), deltas);
     line["reply"] = to_json(reply);
     co_await offload(loop_, *pool_,
-                     [this, text = line.dump() + "\n"] { return end_.append(file_, text); });
+                     [this, text = line.dump() + "\n"] { return append(end_.get(), file_, text); });
     co_return reply;
   }
 
  private:
   Loop& loop_;
   std::string file_;
-  FileEnd end_;
+  FileDescriptor end_;
   std::unique_ptr<Model> inner_;
   std::unique_ptr<Pool> pool_ = make_pool(1, limits::kModelQueueMax);  // ends before the others
 };
@@ -170,9 +159,9 @@ ModelSource recording(std::string file, ModelSource inner) {
              const std::string& name, Loop& loop) -> Result<std::unique_ptr<Model>> {
     Result<std::unique_ptr<Model>> model = inner(name, loop);
     if (!model || !*model) return model;
-    int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return fail(system_error("record to", file, errno));
-    return std::make_unique<RecordingModel>(loop, file, fd, std::move(*model));
+    FileDescriptor end(::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+    if (!end) return fail(system_error("record to", file, errno));
+    return std::make_unique<RecordingModel>(loop, file, std::move(end), std::move(*model));
   };
 }
 

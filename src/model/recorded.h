@@ -5,8 +5,9 @@
 //   options.models = {recorded()};                              // "recorded:day.jsonl"
 //
 // A line: {"digest", "model", "at": "PATH:STEP", "reply"}. The digest covers the transcript, what
-// is offered and the options. The same request asked again gets its next recorded reply, the last
-// one for ever. Only whole replies are recorded, each before anybody sees it.
+// is offered and the options but tokens_max. The same request asked again gets its next recorded
+// reply, the last one for ever. Only whole replies are recorded, each before whoever asked has it
+// (its deltas are shown as they come).
 #pragma once
 
 #include <ragent/engine.h>
