@@ -42,6 +42,8 @@ struct HttpResponse {
   std::string body = {};
 };
 
+// "api.openai.com:443" of "https://me@api.openai.com:443/v1": never its user, path or query.
+std::string_view host_and_port(std::string_view url);
 bool same_name(std::string_view a, std::string_view b);  // of headers: without case
 bool is_token(std::string_view text);  // may be a method or a header's name
 // Error{invalid}: a name that is no token, or a value that would end its line.

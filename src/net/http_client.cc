@@ -32,11 +32,7 @@ using List = std::unique_ptr<curl_slist, FreeList>;
 std::string origin_of(std::string_view url) {
   const std::size_t scheme = url.find("://");
   const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
-  std::string_view host = url.substr(begin, url.substr(begin).find_first_of("/?#"));
-  if (const std::size_t at = host.rfind('@'); at != std::string_view::npos) {
-    host.remove_prefix(at + 1);
-  }
-  return printable(url.substr(0, begin), 40) + printable(host, 200);
+  return printable(url.substr(0, begin), 40) + printable(host_and_port(url), 200);
 }
 
 class CurlClient;

@@ -1,13 +1,8 @@
 #include <model/http/catalog.h>
 
-#include <base/text.h>
-
-#include <algorithm>
-
 namespace ragent {
 namespace {
 
-constexpr std::size_t kNamesShown = 8;
 constexpr std::uint32_t kContextUnknown = 128'000;
 
 struct Known {
@@ -35,28 +30,6 @@ ModelInfo info_of(std::string_view model) {
   // Whether an unknown model sees images, its endpoint says.
   if (!best) return {.context_tokens = kContextUnknown, .images = true};
   return {.context_tokens = best->context_tokens, .images = best->images};
-}
-
-std::vector<std::string> model_names(std::string_view body) {
-  std::vector<std::string> names;
-  Result<Json> json = parse_json(body);
-  const Json* data = json ? json->find("data") : nullptr;
-  if (!data || !data->array()) return names;
-  for (const Json& each : *data->array()) {
-    if (std::string id = each.text("id"); !id.empty()) names.push_back(printable(id, 200));
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
-std::string near_miss(std::string_view model, std::string_view body) {
-  std::vector<std::string> names = model_names(body);
-  if (names.empty()) return "";
-  if (std::ranges::binary_search(names, model)) return "";
-  if (auto near = nearest(model, names)) return "; did you mean " + *near + "?";
-  std::size_t more = names.size() > kNamesShown ? names.size() - kNamesShown : 0;
-  names.resize(names.size() - more);
-  return "; it has " + join(names, ", ") + (more ? " and " + std::to_string(more) + " more" : "");
 }
 
 }  // namespace ragent

@@ -56,7 +56,7 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   };
 
   explicit Endpoint(std::string name) : name_(std::move(name)) {}
-  const std::string& name() const { return name_; }  // for messages: scheme and host
+  const std::string& name() const { return name_; }  // for messages: host and port
 
   // `tokens`: about how many the request will use. Errors: unavailable, with retry_after (the queue
   // is full, the wait would pass `deadline` or kRetryAfterMax, the breaker's probe failed).

@@ -3,10 +3,10 @@
 #include <base/random.h>
 #include <base/scope.h>
 #include <base/text.h>
-#include <model/http/account.h>
 #include <model/http/catalog.h>
 #include <model/http/endpoint.h>
 #include <model/http/endpoint_error.h>
+#include <model/http/model_list.h>
 
 #include <fmt/core.h>
 
@@ -22,14 +22,8 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kErrorBytesMax = 64u << 10;  // of a response that is no reply
-constexpr milliseconds kListTime{5000};            // for the endpoint's list of models
+constexpr std::size_t kNameShown = 200;            // bytes of an endpoint's name
 constexpr std::int64_t kBytesPerToken = 4;
-
-std::string host_of(std::string_view url) {
-  std::size_t scheme = url.find("://");
-  std::string_view rest = scheme == url.npos ? url : url.substr(scheme + 3);
-  return printable(rest.substr(0, rest.find('/')), 200);
-}
 
 bool may_work_again(const Error& error) {
   return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
@@ -240,11 +234,11 @@ std::optional<milliseconds> HttpModel::wait_before(int attempt, const Error& err
 
 Task<Error> HttpModel::explained(Error error, milliseconds time_max, int attempts) {
   if (error.kind == ErrorKind::not_found) {
-    HttpCall list{.request = account_.dialect->list_models(account_.base_url, account_.key),
-                  .time_max = kListTime};
-    if (time_max.count() > 0) list.time_max = std::min(kListTime, time_max);
-    Result<HttpResponse> listed = co_await wiring_.client->send(std::move(list)).result();
-    if (listed && listed->status == 200) error.message += near_miss(account_.model, listed->body);
+    milliseconds most = limits::kListTimeMax;
+    if (time_max.count() > 0) most = std::min(most, time_max);
+    Result<std::vector<std::string>> names =
+        co_await list_models(*wiring_.client, account_, most).result();
+    if (names) error.message += near_miss(account_.model, std::move(*names));
   }
   if (error.kind == ErrorKind::rejected && !account_.key_name.empty()) {
     error.message += account_.key.empty() ? "; set " + account_.key_name
@@ -278,7 +272,10 @@ class Endpoints {
     if (!client) known = client = options_.client(loop);
     std::shared_ptr<Endpoint>& endpoint =
         endpoints_[(*account)->base_url + '\n' + (*account)->key + '\n' + (*account)->model];
-    if (!endpoint) endpoint = std::make_shared<Endpoint>(host_of((*account)->base_url));
+    if (!endpoint) {
+      std::string_view place = host_and_port((*account)->base_url);
+      endpoint = std::make_shared<Endpoint>(printable(place, kNameShown));
+    }
     return std::make_unique<HttpModel>(name, std::move(**account), endpoint,
                                        Wiring{.loop = loop,
                                               .hedge_after = options_.hedge_after,

@@ -1,7 +1,6 @@
 #include <model/http/model_list.h>
 
 #include <base/text.h>
-#include <model/http/catalog.h>
 #include <model/http/endpoint_error.h>
 #include <model/http/request_parts.h>
 
@@ -12,6 +11,7 @@ namespace {
 
 constexpr std::string_view kAnyModel = "x";  // a name has to have one
 constexpr std::size_t kShown = 200;
+constexpr std::size_t kNamesShown = 8;
 
 bool is_set(const Environment& environment, const char* name) {
   const char* value = environment(name);
@@ -23,6 +23,19 @@ void add(std::vector<AccountHere>& out, AccountHere here) {
     return here.account && other.account && other.account->base_url == here.account->base_url;
   });
   if (!known) out.push_back(std::move(here));
+}
+
+// Of {"data": [{"id": NAME}, …]}; none when it is no such list.
+std::vector<std::string> model_names(std::string_view body) {
+  std::vector<std::string> names;
+  Result<Json> json = parse_json(body);
+  const Json* data = json ? json->find("data") : nullptr;
+  if (!data || !data->array()) return names;
+  for (const Json& each : *data->array()) {
+    if (std::string id = each.text("id"); !id.empty()) names.push_back(printable(id, kShown));
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 }  // namespace
@@ -56,10 +69,11 @@ std::vector<AccountHere> accounts_here(const Environment& environment, std::stri
   return out;
 }
 
-Task<std::vector<std::string>> list_models(HttpClient& client, Account account) {
+Task<std::vector<std::string>> list_models(HttpClient& client, Account account,
+                                           std::chrono::milliseconds time_max) {
   HttpCall call{.request = account.dialect->list_models(account.base_url, account.key),
-                .connect_max = limits::kListTimeMax,
-                .time_max = limits::kListTimeMax};
+                .connect_max = time_max,
+                .time_max = time_max};
   HttpResponse response = co_await client.send(std::move(call));
   std::string host = wire::host_of(account.base_url);
   if (response.status != 200) co_return wire::error_of(response, host);
@@ -67,6 +81,15 @@ Task<std::vector<std::string>> list_models(HttpClient& client, Account account) 
   bool list = wire::is_json(response) && parse_json(response.body).has_value();
   if (names.empty() && !list) co_return wire::not_an_endpoint(response, "a list of models");
   co_return names;
+}
+
+std::string near_miss(std::string_view model, std::vector<std::string> names) {
+  if (names.empty()) return "";
+  if (std::ranges::binary_search(names, model)) return "";
+  if (auto near = nearest(model, names)) return "; did you mean " + *near + "?";
+  std::size_t more = names.size() > kNamesShown ? names.size() - kNamesShown : 0;
+  names.resize(names.size() - more);
+  return "; it has " + join(names, ", ") + (more ? " and " + std::to_string(more) + " more" : "");
 }
 
 }  // namespace ragent

@@ -2,6 +2,7 @@
 //
 //   for (const Account& account : accounts_here(environment, "openai/gpt-4o")) …
 //   std::vector<std::string> names = co_await list_models(*client, account);
+//   std::string hint = near_miss("gpt-4p", names);    // "; did you mean gpt-4o?"
 //
 // Values; called on the client's loop.
 #pragma once
@@ -23,7 +24,10 @@ AccountHere account_named(std::string_view endpoint, const Environment& environm
 std::vector<AccountHere> accounts_here(const Environment& environment, std::string_view model);
 
 // Sorted. Errors: those of its HTTP call and wire::error_of; unavailable: what it answers is no
-// list. At most limits::kListTimeMax.
-Task<std::vector<std::string>> list_models(HttpClient& client, Account account);
+// list.
+Task<std::vector<std::string>> list_models(
+    HttpClient& client, Account account, std::chrono::milliseconds time_max = limits::kListTimeMax);
+// What to say to somebody who asked for a name that is not among these, sorted ones.
+std::string near_miss(std::string_view model, std::vector<std::string> names);
 
 }  // namespace ragent

@@ -91,5 +91,14 @@ TEST(ModelListTest, ListsWithinItsTime) {
   EXPECT_THAT(page.error().message, HasSubstr("a list of models"));
 }
 
+TEST(ModelListTest, AWrongNameHasItsNearMissOrWhatIsThere) {
+  EXPECT_EQ(near_miss("gpt-4p", {"gpt-4o", "o1"}), "; did you mean gpt-4o?");
+  EXPECT_EQ(near_miss("o1", {"gpt-4o", "o1"}), "");  // it is there
+  EXPECT_EQ(near_miss("x", {}), "");
+  EXPECT_EQ(near_miss("claude", {"a", "b"}), "; it has a, b");
+  EXPECT_EQ(near_miss("claude", {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}),
+            "; it has 0, 1, 2, 3, 4, 5, 6, 7 and 2 more");
+}
+
 }  // namespace
 }  // namespace ragent

@@ -52,9 +52,7 @@ std::string call_id(std::string_view id) {
 }
 
 std::string host_of(std::string_view url) {
-  if (const std::size_t scheme = url.find("://"); scheme != url.npos) url.remove_prefix(scheme + 3);
-  url = url.substr(0, url.find_first_of("/?#"));
-  if (const std::size_t user = url.rfind('@'); user != url.npos) url.remove_prefix(user + 1);
+  url = host_and_port(url);
   const std::size_t end = url.starts_with('[') ? url.find(']') + 1 : url.find(':');
   return to_lower(url.substr(0, end));
 }
