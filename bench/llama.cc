@@ -6,18 +6,15 @@
 //
 // `llama [ROUNDS] [FILE] [MODEL…]` writes bench/out/llama.json.
 
+#include "figures.h"
+
 #include <base/scope.h>
 #include <model/llama/llama_model.h>
 
 #include <fmt/core.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <filesystem>
-#include <fstream>
-#include <thread>
 
 namespace ragent {
 namespace {
@@ -30,17 +27,6 @@ constexpr std::size_t kBranches = 5;
 constexpr std::uint32_t kRunTokens = 48;  // of each reply
 constexpr std::uint32_t kBranchTokens = 32;  // likewise: a thought, or a call
 constexpr int kPrefixSentences = 62;  // about 1,000 tokens
-
-struct Measured {
-  double median = 0;
-  double spread = 0;  // (largest − smallest) / median
-};
-
-Measured measured(std::vector<double> values) {
-  std::ranges::sort(values);
-  const double median = values[values.size() / 2];
-  return {median, (values.back() - values.front()) / median};
-}
 
 template <class T>
 T must(Result<T> result) {
@@ -178,13 +164,6 @@ void in_turns(int round, Pair& pair, Ours ours, Theirs theirs) {
   if (round % 2 != 0) pair.ours.push_back(ours());
 }
 
-std::string machine() {
-  utsname name = {};
-  ::uname(&name);
-  return fmt::format("{} {} {}, {} cores", name.sysname, name.release, name.machine,
-                     std::thread::hardware_concurrency());
-}
-
 struct Figures {
   Pair batch = {};
   Pair fork = {};
@@ -245,10 +224,7 @@ int bench(int rounds, const std::string& file, const std::vector<std::string>& m
   Json::Array rows;
   for (const std::string& model : models) add_rows(model, rounds, rows);
   if (rows.empty()) return 1;
-  const Json out =
-      Json::object({{"name", "llama"}, {"machine", machine()}, {"rows", Json(std::move(rows))}});
-  std::filesystem::create_directories(std::filesystem::path(file).parent_path());
-  std::ofstream(file) << out.dump() << '\n';
+  write_figures(file, "llama", std::move(rows));
   return 0;
 }
 

@@ -6,18 +6,15 @@
 //
 // `model_http [ROUNDS] [FILE]` writes bench/out/model_http.json.
 
+#include "figures.h"
+
 #include <model/http/http_model.h>
 #include <providers/load.h>
 #include <stub_model/stub_process.h>
 
 #include <fmt/core.h>
-#include <sys/utsname.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <thread>
 
 namespace ragent {
 namespace {
@@ -25,18 +22,6 @@ namespace {
 constexpr std::size_t kCalls = 1000;
 constexpr double kGoal = 60;  // µs of CPU a call
 constexpr const char* kGreeting = "Hello, how may I help?";  // a reply of two events
-
-struct Measured {
-  double median = 0;
-  double least = 0;
-  double spread = 0;  // (largest − smallest) / median
-};
-
-Measured measured(std::vector<double> values) {
-  std::ranges::sort(values);
-  const double median = values[values.size() / 2];
-  return {median, values.front(), (values.back() - values.front()) / median};
-}
 
 double us_a_call(const Load& load) {
   if (load.failed > 0 || load.replied != kCalls) {
@@ -119,13 +104,6 @@ Json row(const std::string& metric, Measured ours, const std::string& peer, doub
                        {"spread", ours.spread}});
 }
 
-std::string machine() {
-  utsname name = {};
-  ::uname(&name);
-  return fmt::format("{} {} {}, {} cores", name.sysname, name.release, name.machine,
-                     std::thread::hardware_concurrency());
-}
-
 int bench(int rounds, const std::string& file, const std::string& server) {
   const std::string line = "The train to Vienna leaves at nine; it has a seat. ";
   std::string page;
@@ -145,11 +123,7 @@ int bench(int rounds, const std::string& file, const std::string& server) {
     rows.push_back(
         row("the first calls, " + one.name, {costs.first, costs.first, 0}, "goal", kGoal));
   }
-  const Json out = Json::object(
-      {{"name", "model_http"}, {"machine", machine()}, {"rows", Json(std::move(rows))}});
-  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder);
-  std::ofstream(file) << out.dump() << '\n';
+  write_figures(file, "model_http", std::move(rows));
   return 0;
 }
 
