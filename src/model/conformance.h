@@ -1,5 +1,6 @@
 // The conformance suite of Model: what every implementation promises, as tests. Used by the tests
-// of the implementations (scripted_test.cc, llama/llama_test.cc), on one thread.
+// of the implementations (conformance_test.cc, http/http_model_test.cc, llama/llama_test.cc), on
+// one thread.
 //
 //   INSTANTIATE_TEST_SUITE_P(Scripted, ModelConformance, testing::Values(ModelUnderTest{…}));
 //

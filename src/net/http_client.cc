@@ -472,10 +472,6 @@ Task<HttpResponse> CurlClient::send(HttpCall call) {
   co_return std::move(transfer.head);
 }
 
-}  // namespace
-
-namespace {
-
 // What stands in where there is no libcurl.
 class NoClient final : public HttpClient {
  public:

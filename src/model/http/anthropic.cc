@@ -21,10 +21,10 @@ namespace {
 constexpr std::string_view kBegin = "Begin.";
 constexpr std::string_view kGoOn = "Go on.";
 
-// The version in a name of a Claude: 46 of "claude-opus-4-6", 50 of "claude-sonnet-5", 35 of
-// "claude-3-5-haiku-20241022". Nothing: no Claude, or none with a version.
 bool is_claude(std::string_view model) { return model.find("claude") != model.npos; }
 
+// The version in a name of a Claude: 46 of "claude-opus-4-6", 50 of "claude-sonnet-5", 35 of
+// "claude-3-5-haiku-20241022". Nothing: no Claude, or none with a version.
 std::optional<int> version_of(std::string_view model) {
   std::optional<int> major;
   std::size_t begin = std::min(model.find("claude"), model.size());

@@ -4,7 +4,7 @@
 //   const Dialect& dialect = openai_chat();
 //   HttpRequest request = co_await dialect.request({.base_url = "https://api.openai.com/v1",
 //                                                   .model = "gpt-4o", .request = asked});
-//   std::unique_ptr<ReplyReader> reader = co_await dialect.reader(head, asked);
+//   std::unique_ptr<ReplyReader> reader = co_await dialect.reader(head);
 //   co_await reader->feed(bytes, deltas);  …  Reply reply = co_await reader->finish();
 //
 // Values and stateless objects; any thread.
@@ -35,7 +35,7 @@ class ReplyReader {
  public:
   virtual ~ReplyReader() = default;
   // Error{unavailable}: this is not what the dialect speaks, or an error event of the endpoint
-  // (with the kind that Dialect::error gives the same error as a response).
+  // (of the kind that the same error has as a response: wire::error_of).
   virtual Result<void> feed(std::string_view bytes, const DeltaSink& deltas) = 0;
   virtual Result<Reply> finish() = 0;  // the body has ended; once
 };

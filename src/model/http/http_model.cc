@@ -88,7 +88,8 @@ class HttpModel : public Model {
   Task<Reply> attempt(Call& call, DeltaSink& sink);
   Result<Reply> read(Result<HttpResponse> response, Reading& reading) const;
   std::optional<milliseconds> wait_before(int attempt, const Error& error, const Call& call);
-  Task<Error> explained(Error error, milliseconds time_max, int attempts);
+  Task<Error> explained(Error error, const Call& call, int attempts);
+  milliseconds time_left(TimePoint deadline) const;
 
   Account account_;
   std::shared_ptr<Endpoint> endpoint_;  // shared with this model on other shards
@@ -119,7 +120,7 @@ Task<Reply> HttpModel::reply(ModelRequest request, DeltaSink& deltas) {
     }
     std::optional<milliseconds> wait = wait_before(number, reply.error(), call);
     if (!wait) {
-      co_return co_await explained(std::move(reply.error()), request.time_max, number);
+      co_return co_await explained(std::move(reply.error()), call, number);
     }
     co_await loop.sleep(*wait);
     if (std::exchange(call.streamed, false) && deltas) deltas({.kind = Delta::Kind::restart});
@@ -178,10 +179,7 @@ Task<Reply> HttpModel::attempt(Call& call, DeltaSink& sink) {
   Endpoint::Permit permit = co_await endpoint_->enter(loop, call.tokens, call.deadline);
   Reading reading;
   HttpCall sent{.request = call.http};
-  if (call.deadline) {
-    sent.time_max =
-        std::max(milliseconds(1), duration_cast<milliseconds>(*call.deadline - loop.now()));
-  }
+  if (call.deadline) sent.time_max = time_left(*call.deadline);
   sent.on_body = [&](const HttpResponse& head, std::string_view bytes) -> Result<void> {
     if (head.status >= 300) {
       std::size_t room = kErrorBytesMax - reading.refusal.body.size();
@@ -232,10 +230,15 @@ std::optional<milliseconds> HttpModel::wait_before(int attempt, const Error& err
   return wait;
 }
 
-Task<Error> HttpModel::explained(Error error, milliseconds time_max, int attempts) {
+// 0 would be no limit.
+milliseconds HttpModel::time_left(TimePoint deadline) const {
+  return std::max(milliseconds(1), duration_cast<milliseconds>(deadline - wiring_.loop.now()));
+}
+
+Task<Error> HttpModel::explained(Error error, const Call& call, int attempts) {
   if (error.kind == ErrorKind::not_found) {
     milliseconds most = limits::kListTimeMax;
-    if (time_max.count() > 0) most = std::min(most, time_max);
+    if (call.deadline) most = std::min(most, time_left(*call.deadline));
     Result<std::vector<std::string>> names =
         co_await list_models(*wiring_.client, account_, most).result();
     if (names) error.message += near_miss(account_.model, std::move(*names));
