@@ -31,9 +31,11 @@ bool may_work_again(const Error& error) {
 
 // Some endpoints say the key again that they refuse.
 void hide(const std::string& key, std::string& message) {
+  constexpr std::string_view kHidden = "(key)";  // itself not looked at: "key" may be the key
   if (key.empty()) return;
-  for (std::size_t at; (at = message.find(key)) != std::string::npos;) {
-    message.replace(at, key.size(), "(key)");
+  for (std::size_t at = 0; (at = message.find(key, at)) != std::string::npos;) {
+    message.replace(at, key.size(), kHidden);
+    at += kHidden.size();
   }
 }
 

@@ -160,6 +160,19 @@ TEST_F(HttpModelTest, AKeyIsNeverSaid) {
   EXPECT_THAT(reply.error().message, HasSubstr("The request is not (key)."));
 }
 
+TEST_F(HttpModelTest, AKeyMayBeAnyWord) {
+  for (const char* key : {"key", "(", "k"}) {  // of what is written in its place, too
+    stub.fault({{.kind = FaultKind::status, .status = 401}});
+    auto models = source(true, {{"OPENAI_BASE_URL", stub.url()}, {"OPENAI_API_KEY", key}});
+    auto model = models("openai/gpt-4o", *loop);
+    ASSERT_TRUE(model) << model.error().message;
+    Result<Reply> reply = ask(**model);
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().kind, ErrorKind::rejected);
+    EXPECT_THAT(reply.error().message, HasSubstr("(key)"));
+  }
+}
+
 TEST_F(HttpModelTest, AnUnknownNameIsSaidWithItsNearMiss) {
   StubModel other(*loop, {.faults = {{.kind = FaultKind::status, .status = 404, .times = 1}},
                           .models = {"gpt-4o", "o3"}});
