@@ -14,7 +14,7 @@
 namespace ragent::cli {
 
 struct Args {
-  std::string command = {};  // "run", "trace", …; "help" with `topic`; "version"
+  std::string command = {};  // "run", "trace", …; "help" with `topic`
   std::string topic = {};
   std::string home = {};     // as it was named; home_of() in home.h is the one that is meant
   bool json = false;

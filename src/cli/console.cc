@@ -1,5 +1,7 @@
 #include <cli/console.h>
 
+#include <ragent/limits.h>
+
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -19,6 +21,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t kWidthDefault = 80;
 constexpr std::size_t kWidthPiped = 100;
 constexpr std::size_t kWidthMin = 40;
+constexpr std::size_t kPieceBytes = 64u << 10;  // read at once
 constexpr milliseconds kSilence{1000};  // shorter work draws nothing
 constexpr milliseconds kFrame{100};
 
@@ -68,10 +71,7 @@ Console::Console()
       interactive(::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) {}
 
 Exit Console::report(const Error& error) const {
-  std::fprintf(stderr, "%s %s\n", red(err, "error:").c_str(), visible(error.message).c_str());
-  for (const Error* cause = error.cause.get(); cause; cause = cause->cause.get()) {
-    std::fprintf(stderr, "  because %s\n", visible(cause->message).c_str());
-  }
+  note(error_text(err, error));
   return kExitError;
 }
 
@@ -79,17 +79,40 @@ std::optional<std::string> Console::ask(const std::string& prompt) const {
   std::fflush(stdout);
   std::fputs(prompt.c_str(), stderr);
   std::fflush(stderr);
+  std::optional<std::string> line = read_line();
+  if (!line) std::fputs("\n", stderr);
+  return line;
+}
+
+std::optional<std::string> read_line() {
   std::string line;
+  char byte = 0;
+  ssize_t count = 0;
+  // Not stdio: Ctrl-C has to end the wait.
+  while ((count = ::read(STDIN_FILENO, &byte, 1)) == 1 && byte != '\n') {
+    if (line.size() <= limits::kInputBytesMax) line += byte;
+  }
+  bool whole = count == 1 || (count == 0 && !line.empty());  // the last line may have no end
+  return whole ? std::optional(std::move(line)) : std::nullopt;
+}
+
+Result<std::string> read_input(std::string_view what) {
+  std::string text;
+  std::string piece(kPieceBytes, '\0');
   for (;;) {
-    char byte = 0;
-    // Not stdio: Ctrl-C has to end the wait.
-    ssize_t count = ::read(STDIN_FILENO, &byte, 1);
-    if (count != 1) {
-      std::fputs("\n", stderr);
-      return std::nullopt;
+    ssize_t got = ::read(STDIN_FILENO, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR && interrupts() == 0) continue;
+    if (got < 0) {
+      return fail(ErrorKind::io, fmt::format("{} could not be read from standard input", what));
     }
-    if (byte == '\n') return line;
-    line += byte;
+    if (got == 0) return text;
+    text.append(piece, 0, static_cast<std::size_t>(got));
+    if (text.size() > limits::kInputBytesMax) {
+      return fail(ErrorKind::invalid,
+                  fmt::format("{} on standard input is longer than {} bytes: "
+                              "put what is long into a file that a tool of the agent reads",
+                              what, limits::kInputBytesMax));
+    }
   }
 }
 
@@ -144,8 +167,6 @@ void Progress::wipe() {
 }
 
 void Progress::work() {
-  static constexpr std::array<std::string_view, 4> kAscii = {"-", "\\", "|", "/"};
-  static constexpr std::array<std::string_view, 6> kDots = {"⠋", "⠙", "⠸", "⠴", "⠦", "⠇"};
   std::unique_lock lock(mutex_);
   for (std::size_t frame = 0; !over_; ++frame) {
     if (what_.empty()) {
@@ -156,10 +177,8 @@ void Progress::work() {
     auto lasted = std::chrono::steady_clock::now() - since_;
     if (over_ || what_.empty() || lasted < kSilence) continue;
     auto seconds = std::chrono::duration_cast<std::chrono::seconds>(lasted).count();
-    std::string_view turn =
-        console_.err.unicode ? kDots[frame % kDots.size()] : kAscii[frame % kAscii.size()];
-    std::string line =
-        fit(console_.err, fmt::format("{} {} {} s", turn, what_, seconds), console_.err.width - 1);
+    std::string line = fmt::format("{} {} {} s", spinner(console_.err, frame), what_, seconds);
+    line = fit(console_.err, line, console_.err.width - 1);
     std::fprintf(stderr, "\r%s\x1b[K", dim(console_.err, line).c_str());
     std::fflush(stderr);
     drawn_ = true;

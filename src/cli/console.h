@@ -32,6 +32,12 @@ struct Console {
   std::optional<std::string> ask(const std::string& prompt) const;
 };
 
+// A line of standard input without its end; nothing: there is no more, or Ctrl-C. What is longer
+// than an input may be is cut just behind that, so that the engine still refuses it.
+std::optional<std::string> read_line();
+// All of standard input, `what` in errors. Error{invalid}: more than an input may have.
+Result<std::string> read_input(std::string_view what);
+
 // Text on stdout, and what is beside it on stderr. A full disk or a closed pipe shows at the end.
 void print(std::string_view text);
 void note(std::string_view text);

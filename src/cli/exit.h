@@ -20,6 +20,11 @@ enum Exit : int {
   kExitInterrupted = 130,  // left by a second Ctrl-C; the run is kept and can be resumed
 };
 
+// The states of kExitStopped.
+constexpr bool cannot_go_on(std::string_view state) {
+  return state == "unbound" || state == "diverged" || state == "quarantined" || state == "paused";
+}
+
 constexpr Exit exit_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::answered: return kExitDone;

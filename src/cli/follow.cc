@@ -62,15 +62,7 @@ class Follower {
   // What the progress line says while nothing is printed.
   void describe(const Event& event) {
     if (text_.mid_line()) return progress_.say("");
-    if (event.kind == Event::Kind::progress) {
-      return progress_.say(
-          one_line(event.body.string() ? *event.body.string() : event.body.text("note")));
-    }
-    if (event.kind != Event::Kind::step) return;
-    if (event.record == "act" && event.intent)
-      return progress_.say(one_line(event.body.text("tool")));
-    bool thinks = event.record == "think" && event.intent;
-    progress_.say(thinks ? "waiting for " + one_line(event.body.text("model")) : "working");
+    if (std::string doing = doing_text(event); !doing.empty()) progress_.say(std::move(doing));
   }
 
   void on_state(const Json& body) {
@@ -97,13 +89,11 @@ class Follower {
     std::erase_if(*asks, [&](const Ask& ask) { return ask.run != handle_.id(); });
     std::erase_if(*asks, [&](const Ask& ask) { return answered_.contains(ask.id); });
     if (!asks->empty()) return on_asks(*asks);
-    std::vector<DoubtView> doubts = doubts_of_run();
+    std::vector<DoubtView> doubts = doubts_of(home_of(args_), handle_.id());
     if (!doubts.empty()) {
       return park("in_doubt", kExitInDoubt, doubts_text(console_.err, doubts, home()));
     }
-    bool stopped = state_ == "unbound" || state_ == "diverged" || state_ == "quarantined" ||
-                   state_ == "paused";
-    if (stopped) return park(state_, kExitStopped, why_);
+    if (cannot_go_on(state_)) return park(state_, kExitStopped, why_);
     if (state_ == "waiting_message" || state_ == "queued") {
       return park(state_, kExitWaiting, why_);
     }
@@ -168,15 +158,6 @@ class Follower {
       extra_ = Json::object({{"asks", std::move(list)}});
     }
     park("waiting_ask", kExitWaiting, how);
-  }
-
-  std::vector<DoubtView> doubts_of_run() {
-    Result<std::unique_ptr<Store>> store = read_home(home_of(args_));
-    if (!store || !*store) return {};
-    Result<std::vector<DoubtView>> doubts = list_doubts(**store, Tenant());
-    if (!doubts) return {};
-    std::erase_if(*doubts, [&](const DoubtView& d) { return d.run.uid != handle_.id(); });
-    return std::move(*doubts);
   }
 
   // The run stands still; a later command carries it on.

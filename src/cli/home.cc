@@ -4,7 +4,6 @@
 #include <base/text.h>
 #include <model/scripted.h>
 #include <profile/names.h>
-#include <runtime/view.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -18,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kAgentFile = "agent.toml";
 constexpr std::string_view kAgentsFolder = "agents";
 constexpr std::chrono::seconds kFullDiskWait{2};  // a person waits
+constexpr std::size_t kShownBytesMax = 60;  // of what was given, in a message
 constexpr std::string_view kScripted = "scripted:";  // of a model's name; a file follows
 
 Result<std::unique_ptr<Model>> open_scripted(const std::string& name, Loop& loop) {
@@ -68,6 +68,15 @@ Result<RunRow> find_run_in(const std::string& home, const std::string& prefix) {
   return find_run(**store, Tenant(), prefix);
 }
 
+std::vector<DoubtView> doubts_of(const std::string& home, const std::string& run) {
+  Result<std::unique_ptr<Store>> store = read_home(home);
+  if (!store || !*store) return {};
+  Result<std::vector<DoubtView>> doubts = list_doubts(**store, Tenant());
+  if (!doubts) return {};
+  std::erase_if(*doubts, [&](const DoubtView& doubt) { return doubt.run.uid != run; });
+  return std::move(*doubts);
+}
+
 std::vector<std::string> agent_names() {
   std::vector<std::string> names;
   std::error_code error;
@@ -112,6 +121,11 @@ EngineOptions engine_options(const Args& args) {
   return embedded(std::move(options));
 }
 
+std::string model_of(const Args& args, const EngineOptions& options, const Agent& agent) {
+  if (!args.model.empty()) return args.model;
+  return options.model.empty() ? agent.model : options.model;
+}
+
 Result<std::unique_ptr<Host>> open_home(EngineOptions options, const Args& args) {
   if (Result<void> folder = check_home(home_of(args)); !folder) {
     return fail(std::move(folder.error()));
@@ -140,9 +154,11 @@ std::string home_option(const Args& args) {
 Result<Json> json_or_text(const std::string& text) {
   Result<Json> json = parse_json(text);
   if (json) return json;
+  std::string shown = "`" + printable(text, kShownBytesMax) + "`";
   // What was meant as JSON must not become text because of a slip.
   bool meant = text.find_first_of("{[\"") == 0;
-  if (meant) return fail(within("`" + text + "` is not JSON", std::move(json.error())));
+  if (meant) return fail(within(shown + " is not JSON", std::move(json.error())));
+  if (!valid_utf8(text)) return fail(ErrorKind::invalid, "expected text in UTF-8, got " + shown);
   return Json(text);
 }
 

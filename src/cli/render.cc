@@ -101,6 +101,17 @@ std::string call_key(const Event& event) {
 
 }  // namespace
 
+std::string doing_text(const Event& event) {
+  const Json& body = event.body;
+  if (event.kind == Event::Kind::progress) {
+    return one_line(body.string() ? *body.string() : body.text("note"));
+  }
+  if (event.kind != Event::Kind::step) return "";
+  if (event.intent && event.record == "act") return one_line(body.text("tool"));
+  if (event.intent && event.record == "think") return "waiting for " + one_line(body.text("model"));
+  return "working";
+}
+
 std::string arguments_line(const Json& arguments) {
   if (!arguments.object()) return plain(arguments);
   std::string out;

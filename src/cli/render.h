@@ -67,6 +67,9 @@ std::string doubts_text(const Look& look, const std::vector<DoubtView>& doubts,
 std::string asks_text(const Look& look, const std::vector<AskView>& asks, std::string_view home);
 // A waterfall: one line a step, indented by branch, with its bar, time and tokens.
 std::string trace_text(const Look& look, const RunView& view);
+// What a run does from this event on: "working", a tool's name, "waiting for MODEL", a tool's
+// own note; empty: it says nothing of that.
+std::string doing_text(const Event& event);
 // The state of a run as people say it: "answered", "waits for an answer", "in doubt".
 std::string state_text(std::string_view state, std::string_view outcome);
 // The shortest length at which these ids differ, at least eight.

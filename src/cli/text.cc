@@ -29,10 +29,6 @@ std::size_t columns(std::string_view character) {
   return wide ? 2 : 1;
 }
 
-std::string_view first_character(std::string_view text) {
-  return text.substr(0, std::max<std::size_t>(utf8_length(text), 1));
-}
-
 // Bytes of a colour sequence at the beginning of `text`, or 0.
 std::size_t escape_bytes(std::string_view text) {
   if (!text.starts_with("\x1b[")) return 0;
@@ -89,6 +85,10 @@ std::string one_line(std::string_view text) {
     out += c;
   }
   return visible(out);
+}
+
+std::string_view first_character(std::string_view text) {
+  return text.substr(0, std::max<std::size_t>(utf8_length(text), 1));
 }
 
 std::size_t width_of(std::string_view text) {
@@ -227,6 +227,20 @@ std::string plural(std::int64_t number, std::string_view noun) {
 std::string plain(const Json& value) {
   if (value.is_null()) return "";
   return one_line(value.string() ? *value.string() : value.dump());
+}
+
+std::string error_text(const Look& look, const Error& error) {
+  std::string out = fmt::format("{} {}\n", red(look, "error:"), visible(error.message));
+  for (const Error* cause = error.cause.get(); cause; cause = cause->cause.get()) {
+    out += fmt::format("  because {}\n", visible(cause->message));
+  }
+  return out;
+}
+
+std::string_view spinner(const Look& look, std::size_t frame) {
+  static constexpr std::array<std::string_view, 4> kAscii = {"-", "\\", "|", "/"};
+  static constexpr std::array<std::string_view, 6> kDots = {"⠋", "⠙", "⠸", "⠴", "⠦", "⠇"};
+  return look.unicode ? kDots[frame % kDots.size()] : kAscii[frame % kAscii.size()];
 }
 
 std::string table(const Look& look, std::string_view indent, const std::vector<std::string>& head,

@@ -1,4 +1,4 @@
-// Text for terminals: colours, widths, tables, durations.
+// Text for terminals: colours, widths, tables, durations, errors.
 //
 //   Look look{.color = true, .width = 80};
 //   out += bold(look, "travel") + "  " + dim(look, duration(2100));
@@ -10,6 +10,7 @@
 
 #include <base/text.h>
 #include <ragent/json.h>
+#include <ragent/result.h>
 
 #include <cstdint>
 #include <string>
@@ -34,6 +35,8 @@ std::string yellow(const Look& look, std::string_view text);
 
 // As `visible`, on one line: white space becomes single spaces.
 std::string one_line(std::string_view text);
+// The character at the beginning of `text`, or its first byte where none is.
+std::string_view first_character(std::string_view text);
 // Columns on a terminal; colour sequences count nothing, wide characters two.
 std::size_t width_of(std::string_view text);
 // At most `width` columns; what was cut shows as an ellipsis. Text without colours.
@@ -57,6 +60,11 @@ std::string plural(std::int64_t number, std::string_view noun);  // "1 step", "3
 
 // A value as a person reads it: text bare, the rest as JSON, on one line.
 std::string plain(const Json& value);
+
+// "error: …" and a line for each cause.
+std::string error_text(const Look& look, const Error& error);
+// What turns while somebody waits, one step a frame.
+std::string_view spinner(const Look& look, std::size_t frame);
 
 // Columns of numbers are set to the right; the widest columns shrink when there is no room.
 std::string table(const Look& look, std::string_view indent, const std::vector<std::string>& head,

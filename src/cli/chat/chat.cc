@@ -3,7 +3,6 @@
 #include <cli/home.h>
 
 #include <algorithm>
-#include <array>
 #include <fmt/core.h>
 
 namespace ragent::cli {
@@ -67,14 +66,12 @@ std::string Chat::prompt() const {
 }
 
 std::vector<std::string> Chat::status_rows() const {
-  static constexpr std::array<std::string_view, 4> kAscii = {"-", "\\", "|", "/"};
-  static constexpr std::array<std::string_view, 6> kDots = {"⠋", "⠙", "⠸", "⠴", "⠦", "⠇"};
   std::vector<std::string> rows;
   std::string_view dot = unicode() ? " · " : " - ";
   if (!turns_.empty() && !pending_) {
     const Turn& turn = turns_.front();
     auto frame = static_cast<std::size_t>((Clock::now() - turn.began) / kFrame);
-    std::string_view mark = unicode() ? kDots[frame % kDots.size()] : kAscii[frame % kAscii.size()];
+    std::string_view mark = spinner(look_, frame);
     if (turn.told) mark = unicode() ? "•" : "*";
     std::string row = fmt::format("{} {}{}{} s", mark, turn.doing, dot, seconds_since(turn.began));
     if (!turn.cancelled) row += fmt::format("{}Ctrl-C stops", dot);
@@ -112,13 +109,7 @@ void Chat::say(std::string_view text) {
   if (screen_.mid_line()) screen_.write("\n");
 }
 
-void Chat::say_error(const Error& error) {
-  std::string text = red(look_, "error:") + " " + visible(error.message) + "\n";
-  for (const Error* cause = error.cause.get(); cause; cause = cause->cause.get()) {
-    text += "  because " + visible(cause->message) + "\n";
-  }
-  say(text);
-}
+void Chat::say_error(const Error& error) { say(error_text(look_, error)); }
 
 void Chat::echo(const std::string& text, std::size_t images) {
   std::string out;

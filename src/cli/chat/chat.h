@@ -128,7 +128,6 @@ class Chat {
   Turn* turn_of(std::uint64_t number);
   bool errand(Errands::Errand job);  // false: too many wait, and that was said
   Result<std::vector<AskView>> asks_of(const std::string& run) const;  // on the errands' thread
-  std::vector<DoubtView> doubts_of(const std::string& run) const;
 
   // chat_slash.cc: commands
   void command(const Slash& slash);

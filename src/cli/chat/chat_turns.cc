@@ -18,10 +18,6 @@ bool readable(int fd) {
   return ::poll(&one, 1, 0) == 1;
 }
 
-bool cannot_go_on(std::string_view state) {
-  return state == "unbound" || state == "diverged" || state == "quarantined" || state == "paused";
-}
-
 // What was left out of a conversation that is longer than the model's window.
 std::string compact_text(const Json& note) {
   std::vector<std::string> parts;
@@ -188,7 +184,7 @@ bool Chat::listen(Turn& turn) {
   for (std::size_t i = 0; i < kEventsAtOnce; ++i) {
     if (fd >= 0 && !readable(fd)) return false;
     std::optional<Event> event = turn.handle->next_event(std::chrono::milliseconds(0));
-    if (!event) return on_nothing(turn);
+    if (!event) return fd >= 0 && on_nothing(turn);
     turn.stills = 0;
     on_event(turn, *event);
     if (event->kind == Event::Kind::ended) {
@@ -204,18 +200,11 @@ void Chat::on_event(Turn& turn, const Event& event) {
   if (event.kind == Event::Kind::state) return on_state(turn, event.body.text("state"));
   if (turn.cancelled) return;
   if (event.kind == Event::Kind::delta) turn.doing = "writing";
-  if (event.kind == Event::Kind::progress) {
-    const Json& body = event.body;
-    turn.doing = one_line(body.string() ? *body.string() : body.text("note"));
-  }
-  if (event.kind != Event::Kind::step) return;
-  if (const Json* note = event.body.find("compact"); note && event.intent) {
+  if (std::string doing = doing_text(event); !doing.empty()) turn.doing = std::move(doing);
+  const Json* note = event.body.find("compact");
+  if (note && event.kind == Event::Kind::step && event.intent) {
     say(dim(look_, compact_text(*note)));
   }
-  turn.doing = "working";
-  if (!event.intent) return;
-  if (event.record == "act") turn.doing = one_line(event.body.text("tool"));
-  if (event.record == "think") turn.doing = "waiting for " + one_line(event.body.text("model"));
 }
 
 void Chat::on_state(Turn& turn, const std::string& state) {
@@ -313,21 +302,12 @@ Result<std::vector<AskView>> Chat::asks_of(const std::string& run) const {
   return out;
 }
 
-std::vector<DoubtView> Chat::doubts_of(const std::string& run) const {
-  Result<std::unique_ptr<Store>> store = read_home(setup_.home);
-  if (!store || !*store) return {};
-  Result<std::vector<DoubtView>> doubts = list_doubts(**store, Tenant());
-  if (!doubts) return {};
-  std::erase_if(*doubts, [&](const DoubtView& doubt) { return doubt.run.uid != run; });
-  return std::move(*doubts);
-}
-
 // What the run waits for.
 void Chat::look(Turn& turn) {
   errand([this, number = turn.number, run = turn.handle->id()]() -> Errands::Then {
     Result<std::vector<AskView>> asks = asks_of(run);
-    bool none = asks && asks->empty();
-    std::vector<DoubtView> doubts = none ? doubts_of(run) : std::vector<DoubtView>();
+    std::vector<DoubtView> doubts;
+    if (asks && asks->empty()) doubts = doubts_of(setup_.home, run);
     Result<RunRow> row = find_run_in(setup_.home, run);
     return [this, number, asks = std::move(asks), doubts = std::move(doubts),
             state = row ? row->state : ""]() mutable {

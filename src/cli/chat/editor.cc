@@ -9,7 +9,7 @@ namespace ragent::cli {
 namespace {
 
 std::string_view character_at(std::string_view text, std::size_t at) {
-  return text.substr(at, std::max<std::size_t>(utf8_length(text.substr(at)), 1));
+  return first_character(text.substr(at));
 }
 
 // As it is drawn: on one row, without power over the terminal.

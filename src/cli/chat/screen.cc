@@ -23,7 +23,7 @@ std::string_view first_of(std::string_view text) {
     std::size_t end = text.find('m');
     if (end != text.npos) return text.substr(0, end + 1);
   }
-  return text.substr(0, std::max<std::size_t>(utf8_length(text), 1));
+  return first_character(text);
 }
 
 bool colour(std::string_view character) { return character.size() > 2 && character[0] == '\x1b'; }

@@ -6,6 +6,7 @@
 #include <cli/follow.h>
 #include <cli/home.h>
 #include <cli/weights.h>
+#include <ragent/limits.h>
 
 #include <array>
 #include <cstdlib>
@@ -84,9 +85,9 @@ int converse(Chat& chat, Terminal& terminal) {
   return ended_by != 0 ? kSignalBase + ended_by : kExitDone;
 }
 
-int in_terminal(ChatSetup setup) {
+int in_terminal(ChatSetup setup, const Console& console) {
   Terminal terminal;
-  if (Result<void> ready = terminal.enter(); !ready) return Console().report(ready.error());
+  if (Result<void> ready = terminal.enter(); !ready) return console.report(ready.error());
   Chat chat(std::move(setup), terminal.size());
   return converse(chat, terminal);
 }
@@ -95,15 +96,11 @@ int in_terminal(ChatSetup setup) {
 std::optional<std::string> next_message(const Console& console) {
   std::string out;
   for (;;) {
-    std::string line;
-    char byte = 0;
     if (console.interactive) note(out.empty() ? "> " : "  ");
-    ssize_t count = 0;
-    // Not stdio: Ctrl-C has to end the wait.
-    while ((count = ::read(STDIN_FILENO, &byte, 1)) == 1 && byte != '\n') line += byte;
-    if (count != 1 && line.empty() && out.empty()) return std::nullopt;
-    out += input_text(line);
-    if (count != 1 || !out.ends_with('\\')) return out;
+    std::optional<std::string> line = read_line();
+    if (!line) return out.empty() ? std::nullopt : std::optional(std::move(out));
+    out += input_text(*line);
+    if (!out.ends_with('\\') || out.size() > limits::kInputBytesMax) return out;
     out.back() = '\n';
   }
 }
@@ -155,9 +152,7 @@ int chat_command(const Args& args, const Console& console) {
   EngineOptions options = engine_options(args);
   options.check_replay = args.dev;
   options.agents.push_back(*agent);
-  std::string model = !args.model.empty()      ? args.model
-                      : !options.model.empty() ? options.model
-                                               : agent->model;
+  std::string model = model_of(args, options, *agent);
   if (Result<void> here = bring_weights(model, console); !here) return console.report(here.error());
   Result<std::unique_ptr<Host>> host = open_home(std::move(options), args);
   if (!host) return report_home(host.error(), console);
@@ -172,7 +167,7 @@ int chat_command(const Args& args, const Console& console) {
                   .home = home_of(args),
                   .home_option = home_option(args),
                   .who = user_name()};
-  if (on_terminal()) return in_terminal(std::move(setup));
+  if (on_terminal()) return in_terminal(std::move(setup), console);
   return by_lines(**host, std::move(setup), args, console);
 }
 

@@ -8,7 +8,6 @@
 #include <ragent/limits.h>
 #include <runtime/planners.h>
 
-#include <cerrno>
 #include <cstdlib>
 #include <fmt/core.h>
 #include <unistd.h>
@@ -20,31 +19,16 @@ constexpr std::string_view kFromInput = "-";
 
 // What standard input says, as a task.
 Result<std::string> read_task() {
-  std::string text;
-  std::string piece(64u << 10, '\0');
-  for (;;) {
-    ssize_t got = ::read(STDIN_FILENO, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR && interrupts() == 0) continue;
-    if (got < 0) return fail(ErrorKind::io, "the task could not be read from standard input");
-    if (got == 0) break;
-    text.append(piece, 0, static_cast<std::size_t>(got));
-    if (text.size() > limits::kInputBytesMax) {
-      return fail(
-          ErrorKind::invalid,
-          fmt::format("the task on standard input is longer than {} bytes: put what is long "
-                      "into a file that a tool of the agent reads",
-                      limits::kInputBytesMax));
-    }
-  }
-  if (!valid_utf8(text)) {
+  Result<std::string> text = read_input("the task");
+  if (!text) return text;
+  if (!valid_utf8(*text)) {
     return fail(ErrorKind::invalid, "the task on standard input is not text in UTF-8");
   }
-  if (trim(text).empty()) {
+  if (trim(*text).empty()) {
     return fail(ErrorKind::invalid,
-                "expected what the agent shall do on standard input, got "
-                "nothing");
+                "expected what the agent shall do on standard input, got nothing");
   }
-  return std::string(trim(text));
+  return std::string(trim(*text));
 }
 
 Result<Input> input_of(const Args& args, std::string task, Host& host) {
@@ -81,9 +65,7 @@ int run_command(const Args& args, const Console& console) {
     return console.report(own ? within(place_in_agent(*path, "planner"), std::move(known.error()))
                               : std::move(known.error()));
   }
-  std::string model = !args.model.empty()      ? args.model
-                      : !options.model.empty() ? options.model
-                                               : agent->model;
+  std::string model = model_of(args, options, *agent);
   options.agents.push_back(*agent);
   if (Result<void> here = bring_weights(model, console); !here) return console.report(here.error());
   Result<std::unique_ptr<Host>> host = open_home(std::move(options), args);
