@@ -17,7 +17,7 @@ enum Exit : int {
   kExitInDoubt = 76,     // the run is parked: nobody knows whether a call happened
   kExitStopped = 77,     // the run cannot go on as it is: unbound, diverged, quarantined, paused
   kExitHomeOwned = 78,   // another process owns the home
-  kExitInterrupted = 130,  // left by a second Ctrl-C; the run is kept and can be resumed
+  kExitInterrupted = 130,  // left by Ctrl-C: the run, or what was fetched, is kept
 };
 
 // The states of kExitStopped.

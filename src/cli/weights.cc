@@ -36,6 +36,7 @@ Task<void> fetched(Loop& loop, HttpClient& client, WeightsFetch what,
 Result<std::string> bring(const WeightsUrl& weights, const Console& console) {
   std::string folder = models_folder();
   if (Result<std::string> here = present_weights(folder, weights)) return here;
+  catch_interrupts();
   std::string what = one_line(std::filesystem::path(weights.url).filename().string());
   what = what.substr(0, what.find('?'));
   if (!console.drawing) note(fmt::format("fetching {}\n", one_line(weights.url)));
@@ -61,6 +62,11 @@ Result<std::string> bring(const WeightsUrl& weights, const Console& console) {
   return fail(ErrorKind::cancelled,
               fmt::format("stopped; what came of {} is kept, the next try goes on from there",
                           one_line(weights.url)));
+}
+
+Exit report_weights(const Error& error, const Console& console) {
+  console.report(error);
+  return error.kind == ErrorKind::cancelled ? kExitInterrupted : kExitError;
 }
 
 Result<void> bring_weights(const std::string& model, const Console& console) {

@@ -192,24 +192,32 @@ class Weights(Case):
         _, err = self.ragent("chat", "desk", "--model", self.name(url, b"GGUF other"), code=1)
         self.assertIn("has another hash", err)
 
-    def test_progress_and_a_stop(self):
-        url = self.host(x=self.BODY)
-        Host.broken[:] = [51_000]
-        Host.slow.set()
+    def stop_at(self, progress, *words):
+        """Ctrl-C where the terminal shows so much."""
         terminal, end = pty.openpty()
         self.addCleanup(os.close, terminal)
-        with subprocess.Popen([BIN, "models", "fetch", self.name(url)], env=self.environment,
+        with subprocess.Popen([BIN, *words], cwd=self.folder, env=self.environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=end) as process:
             os.close(end)
             shown = b""
-            while b"51 kB of 102 kB" not in shown:
+            while progress not in shown:
                 shown += os.read(terminal, 4096)
             self.assertIn(b"fetching x.gguf, ", shown)
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(10), 130)
-        (part,) = (self.folder / "cache/models").glob("*.part")
-        self.assertEqual(part.read_bytes(), self.BODY[:51_000])
+            self.assertIn(b"stopped; what came of", os.read(terminal, 4096))
+
+    def test_progress_and_a_stop(self):
+        url = self.host(x=self.BODY)
+        Host.slow.set()
+        for words in (("chat", "--model"), ("run", "desk", "hello", "--model"), ("models", "fetch")):
+            for part in (self.folder / "cache").glob("models/*.part"):
+                part.unlink()
+            Host.broken[:] = [51_000]
+            self.stop_at(b"51 kB of 102 kB", *words, self.name(url))
+            (part,) = (self.folder / "cache/models").glob("*.part")
+            self.assertEqual(part.read_bytes(), self.BODY[:51_000])
         Host.slow.clear()
         out, _ = self.ragent("models", "fetch", self.name(url))
         self.assertEqual(pathlib.Path(out.strip()).read_bytes(), self.BODY)

@@ -153,7 +153,9 @@ int chat_command(const Args& args, const Console& console) {
   options.check_replay = args.dev;
   options.agents.push_back(*agent);
   std::string model = model_of(args, options, *agent);
-  if (Result<void> here = bring_weights(model, console); !here) return console.report(here.error());
+  if (Result<void> here = bring_weights(model, console); !here) {
+    return report_weights(here.error(), console);
+  }
   Result<std::unique_ptr<Host>> host = open_home(std::move(options), args);
   if (!host) return report_home(host.error(), console);
   ChatSetup setup{.host = host->get(),

@@ -35,7 +35,7 @@ int fork_command(const Args& args, const Console& console) {
   }
   catch_interrupts();
   if (Result<void> here = bring_weights(args.model, console); !here) {
-    return console.report(here.error());
+    return report_weights(here.error(), console);
   }
   Result<std::unique_ptr<Host>> host = open_home(engine_options(args), args);
   if (!host) return report_home(host.error(), console);

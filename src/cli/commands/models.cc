@@ -175,12 +175,8 @@ int fetch(const Args& args, const Console& console) {
   if (!*weights) {
     return console.report({.kind = ErrorKind::invalid, .message = no_weights(args.name)});
   }
-  catch_interrupts();
   Result<std::string> file = bring(**weights, console);
-  if (!file) {
-    console.report(file.error());
-    return file.error().kind == ErrorKind::cancelled ? kExitInterrupted : kExitError;
-  }
+  if (!file) return report_weights(file.error(), console);
   if (args.json) {
     print(Json::object({{"model", args.name}, {"file", *file}}).dump() + "\n");
   } else {

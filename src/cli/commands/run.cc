@@ -67,7 +67,9 @@ int run_command(const Args& args, const Console& console) {
   }
   std::string model = model_of(args, options, *agent);
   options.agents.push_back(*agent);
-  if (Result<void> here = bring_weights(model, console); !here) return console.report(here.error());
+  if (Result<void> here = bring_weights(model, console); !here) {
+    return report_weights(here.error(), console);
+  }
   Result<std::unique_ptr<Host>> host = open_home(std::move(options), args);
   if (!host) return report_home(host.error(), console);
   if (!args.record.empty() && (*host)->owner() != ::getpid()) {
