@@ -102,7 +102,8 @@ class Chat {
   bool unicode() const { return setup_.look.unicode; }
 
   // chat_turns.cc: runs
-  void send(std::string text, OnBusy on_busy);
+  Turn& new_turn(std::string text);
+  void send(std::string text);
   void steer(std::string text);
   void started(std::uint64_t number, Result<RunHandle> handle);
   void steered(const std::string& text, Result<RunHandle> handle);
@@ -131,6 +132,7 @@ class Chat {
 
   // chat_slash.cc: commands
   void command(const Slash& slash);
+  bool at_work();  // true: what was asked for cannot be now, and that was said
   void new_session(const std::string& name);
   void resume(const std::string& name);
   void join_session(const std::string& name);

@@ -116,25 +116,26 @@ void Chat::command(const Slash& slash) {
   }
 }
 
+bool Chat::at_work() {
+  if (turns_.empty()) return false;
+  say_error({.kind = ErrorKind::conflict,
+             .message = "a turn is at work here: wait for it, or /cancel it first"});
+  return true;
+}
+
 void Chat::new_session(const std::string& name) {
   if (!name.empty() && !is_session_name(name)) {
     return say_error({.kind = ErrorKind::invalid,
                       .message = fmt::format("expected {}, got `{}`", kSessionExpected,
                                              printable(name, limits::kNameBytesMax))});
   }
-  if (!turns_.empty()) {
-    return say_error({.kind = ErrorKind::conflict,
-                      .message = "a turn is at work here: wait for it, or /cancel it first"});
-  }
+  if (at_work()) return;
   join_session(name.empty() ? new_session_name() : name);
   say(dim(look_, "session " + setup_.session));
 }
 
 void Chat::resume(const std::string& name) {
-  if (!turns_.empty()) {
-    return say_error({.kind = ErrorKind::conflict,
-                      .message = "a turn is at work here: wait for it, or /cancel it first"});
-  }
+  if (at_work()) return;
   ++holding_;
   bool going = errand([this, name]() -> Errands::Then {
     Result<std::string> found = session_named(setup_.home, name);

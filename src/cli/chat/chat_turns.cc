@@ -47,7 +47,7 @@ void Chat::message(std::string text) {
   if (holding_ > 0) return held_.push_back(std::move(text));
   if (on_busy_ == OnBusy::steer && !turns_.empty() && images_.empty())
     return steer(std::move(text));
-  send(std::move(text), OnBusy::enqueue);
+  send(std::move(text));
 }
 
 void Chat::release(bool done) {
@@ -60,19 +60,24 @@ void Chat::release(bool done) {
   for (std::string& text : held) message(std::move(text));
 }
 
-void Chat::send(std::string text, OnBusy on_busy) {
+Chat::Turn& Chat::new_turn(std::string text) {
   Turn& turn = turns_.emplace_back(look_);
   turn.number = ++last_number_;
-  turn.text = text;
-  turn.images = std::exchange(images_, {});
+  turn.text = std::move(text);
   turn.began = Clock::now();
+  return turn;
+}
+
+void Chat::send(std::string text) {
+  Turn& turn = new_turn(text);
+  turn.images = std::exchange(images_, {});
   image_names_.clear();
   Input input(std::move(text));
   for (const Media& image : turn.images) input.parts.emplace_back(image);
   StartRequest request{
       .agent = setup_.path,
       .input = std::move(input),
-      .options = {.session = setup_.session, .on_busy = on_busy, .model = setup_.model}};
+      .options = {.session = setup_.session, .on_busy = OnBusy::enqueue, .model = setup_.model}};
   auto job = [this, number = turn.number, request = std::move(request)]() mutable -> Errands::Then {
     DevAgent::Reload reload;
     Agent agent;
@@ -131,7 +136,7 @@ void Chat::not_started(Turn& turn, const Error& error) {
 }
 
 void Chat::steer(std::string text) {
-  if (turns_.empty()) return send(std::move(text), OnBusy::enqueue);
+  if (turns_.empty()) return send(std::move(text));
   StartRequest request{.agent = setup_.path,
                        .input = text,
                        .options = {.session = setup_.session, .on_busy = OnBusy::steer}};
@@ -149,11 +154,7 @@ void Chat::steered(const std::string& text, Result<RunHandle> handle) {
       turns_, [&](const Turn& turn) { return turn.handle && turn.handle->id() == handle->id(); });
   if (known) return say(dim(look_, fmt::format("{} {}", unicode() ? "↳" : "->", one_line(text))));
   // The run had ended: it is a turn of its own.
-  Turn& turn = turns_.emplace_back(look_);
-  turn.number = ++last_number_;
-  turn.text = text;
-  turn.began = Clock::now();
-  started(turn.number, std::move(handle));
+  started(new_turn(text).number, std::move(handle));
 }
 
 void Chat::adopt(std::vector<std::string> runs) {
@@ -163,11 +164,7 @@ void Chat::adopt(std::vector<std::string> runs) {
       Result<RunHandle> handle = setup_.host->attach(run);
       return [this, row = std::move(row), handle = std::move(handle)]() mutable {
         if (!handle) return say_error(handle.error());
-        Turn& turn = turns_.emplace_back(look_);
-        turn.number = ++last_number_;
-        turn.text = row ? row->task : "";
-        turn.began = Clock::now();
-        started(turn.number, std::move(handle));
+        started(new_turn(row ? row->task : "").number, std::move(handle));
       };
     });
   }
