@@ -133,7 +133,13 @@ TEST(ArgsTest, HelpIsThereForEveryCommandAlsoOnABrokenLine) {
     ASSERT_TRUE(args);
     EXPECT_EQ(args->command, "help");
     EXPECT_EQ(args->topic, name);
-    EXPECT_THAT(help_text(name, false), HasSubstr("ragent " + name));
+    std::string help = help_text(name, false);
+    EXPECT_THAT(help, HasSubstr("ragent " + name));
+    for (const std::string& option : options_of(name)) {
+      if (option == "--help" || option == "--home") continue;  // some have no use for a home
+      std::string brief = option == "--yes" ? "-y," : option == "--quiet" ? "-q," : option;
+      EXPECT_THAT(help, HasSubstr(brief)) << name;
+    }
     EXPECT_THAT(help_text("", false), HasSubstr("\n  " + name + " "));
   }
   EXPECT_EQ(parse_args({})->command, "help");

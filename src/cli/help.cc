@@ -143,10 +143,16 @@ Lists the questions that wait for you. With ASK, answers one; then its run goes 
     {"cancel", "ragent cancel RUN [--reason TEXT]", R"(
 Stops a run at its next step. A program of a tool is killed; what became of an effect that was
 under way is waited for until its time is over.
+
+  --reason TEXT         why; kept with the run
+  -y, --json, -q, --home   as in `ragent run`
 )"},
     {"doctor", "ragent doctor [AGENT] [--json]", R"(
 Looks for what is missing: the home, the disk, models, threads, the terminal, and the programs of
 an agent's tools. The exit code is 1 when something has to be done.
+
+  --json                one JSON object a line
+  --home DIR            the home to look at (.ragent)
 )"},
     {"models", "ragent models [ENDPOINT | fetch NAME] [--json]", R"(
 Which models can be used here: the local ones, with what fetches those that are missing, and what

@@ -12,7 +12,7 @@ constexpr std::string_view kAgents =
 constexpr std::string_view kRuns =
     R"sh(ragent runs --json 2>/dev/null | sed -n 's/.*"run": *"\([^"]*\)".*/\1/p')sh";
 
-// In its own folder of words: COMMANDS, a case of options by command, AGENTS and RUNS.
+// What stands between two @ is put in below: names of commands, their options, the lines above.
 constexpr std::string_view kBash = R"sh(# ragent: completion for bash
 _ragent_agents() { @AGENTS@; }
 _ragent_runs() { @RUNS@; }
