@@ -116,6 +116,15 @@ TEST(RunTextTest, ReplayedAnswersArePrintedOnce) {
   EXPECT_THAT(shown(hostile, {delta("\x1b]0;owned\x07")}), Not(HasSubstr("\x1b")));
 }
 
+TEST(RenderTest, WhatARunDoes) {
+  EXPECT_EQ(doing_text(step("think", R"({"model":"local/default"})", true)),
+            "waiting for local/default");
+  EXPECT_EQ(doing_text(step("act", R"({"tool":"flights"})", true)), "flights");
+  EXPECT_EQ(doing_text(step("act", R"({"tool":"flights"})")), "working");
+  EXPECT_EQ(doing_text({.kind = Event::Kind::progress, .body = Json("half")}), "half");
+  EXPECT_EQ(doing_text(delta("F1")), "");
+}
+
 TEST(RenderTest, LongTablesAreCut) {
   Json rows = Json::array({});
   for (int i = 0; i < 25; ++i) rows.push_back(Json::object({{"n", i}}));

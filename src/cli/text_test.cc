@@ -62,6 +62,12 @@ TEST(TextTest, TablesAlignAndShrink) {
   EXPECT_EQ(narrow, "id  text\nF1  a long description…\n");
 }
 
+TEST(TextTest, AnErrorIsALineAndALineForEachCause) {
+  auto cause = std::make_shared<Error>(Error{.message = "the disk\x1b[2J is full"});
+  EXPECT_EQ(error_text(kPlain, {.message = "no store", .cause = cause}),
+            "error: no store\n  because the disk\\x1b[2J is full\n");
+}
+
 TEST(TextTest, ColoursOnlyWhereWanted) {
   EXPECT_EQ(bold(kPlain, "a"), "a");
   EXPECT_EQ(bold({.color = true}, "a"), "\x1b[1ma\x1b[0m");
