@@ -4,12 +4,11 @@ import os
 import pathlib
 import signal
 import stat
-import subprocess
 import tempfile
 import time
 import unittest
 
-RAGENT = str(pathlib.Path(os.environ.get("RAGENT_BIN", "build/bin/ragent")).resolve())
+import case
 
 AGENT = """
 planner = "react"
@@ -63,38 +62,15 @@ SCRIPT = """{"model": "scripted", "latency_ms": 5}
 """
 
 
-class Attach(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-        self.agent = self.folder / "agents" / "desk"
-        self.agent.mkdir(parents=True)
-        (self.agent / "agent.toml").write_text(AGENT)
-        for name, text in (("book", BOOK), ("lost", LOST)):
-            (self.agent / name).write_text(text)
-            (self.agent / name).chmod(0o755)
-        (self.folder / "script.jsonl").write_text(SCRIPT)
-        self.home = self.folder / ".ragent"
-        self.environment = {key: value for key, value in os.environ.items()
-                            if not key.startswith("RAGENT_") and "proxy" not in key.lower()}
+class Attach(case.Case):
+    WAIT, COMMAND = 20, 30
 
-    def start(self, *words, folder=None):
-        process = subprocess.Popen([RAGENT, *words], cwd=folder or self.folder,
-                                   env=self.environment, text=True, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
-        return process
+    def setUp(self):
+        super().setUp()
+        self.make_agent("desk", AGENT, SCRIPT, book=BOOK, lost=LOST)
 
     def run_desk(self, task, *more):
         return self.start("run", "desk", task, "--model", "scripted:script.jsonl", "--json", *more)
-
-    def ragent(self, *words, code=0, folder=None):
-        process = self.start(*words, folder=folder)
-        out, err = process.communicate(timeout=30)
-        self.assertEqual(process.returncode, code, f"{words}\n{out}\n{err}")
-        return out
 
     def end_of(self, process, code=0):
         """What a `run --json` printed: its events, and the result."""
@@ -102,23 +78,6 @@ class Attach(unittest.TestCase):
         self.assertEqual(process.returncode, code, out + err)
         lines = [json.loads(line) for line in out.splitlines()]
         return lines[:-1], lines[-1]
-
-    def runs(self):
-        if not (self.home / "journal.db").exists():
-            return []
-        return [json.loads(line) for line in self.ragent("runs", "--json").splitlines()]
-
-    def ledger(self):
-        path = self.agent / "ledger"
-        return path.read_text().split() if path.exists() else []
-
-    def wait_for(self, condition, what):
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            if condition():
-                return
-            time.sleep(0.02)
-        self.fail(f"waited 20 s for {what}")
 
     def owner(self, task="slowly"):
         """A command that is at work on the home."""
@@ -142,8 +101,8 @@ class Attach(unittest.TestCase):
     def test_an_ask_is_answered_beside_the_owner(self):
         self.owner()
         self.end_of(self.run_desk("dear"), code=75)
-        (ask,) = [json.loads(line) for line in self.ragent("asks", "--json").splitlines()]
-        out = self.ragent("asks", ask["run"], "--allow")
+        (ask,) = self.lines("asks", "--json")
+        out, _ = self.ragent("asks", ask["run"], "--allow")
         self.assertIn("D1 is yours.", out)
         self.assertEqual(len(self.ledger()), 1)
 
@@ -156,9 +115,8 @@ class Attach(unittest.TestCase):
     def test_a_doubt_is_resolved_beside_the_owner(self):
         self.owner()
         self.end_of(self.run_desk("lost"), code=76)
-        (doubt,) = [json.loads(line)
-                    for line in self.ragent("runs", "--in-doubt", "--json").splitlines()]
-        out = self.ragent("resolve", doubt["run"], doubt["step"], "--did-not-happen")
+        (doubt,) = self.lines("runs", "--in-doubt", "--json")
+        out, _ = self.ragent("resolve", doubt["run"], doubt["step"], "--did-not-happen")
         self.assertIn("It is settled.", out)
 
     def test_the_owner_is_killed_and_the_other_takes_over(self):
@@ -192,8 +150,8 @@ class Attach(unittest.TestCase):
         with tempfile.TemporaryDirectory() as elsewhere:
             (pathlib.Path(elsewhere) / "mine.jsonl").write_text(
                 '{"user": ""}\n{"answer": "From elsewhere."}\n')
-            out = self.ragent("run", str(self.agent), "hello", "--model", "scripted:mine.jsonl",
-                              "--home", str(self.home), "-q", folder=elsewhere)
+            out, _ = self.ragent("run", str(self.agent), "hello", "--model", "scripted:mine.jsonl",
+                                 "--home", str(self.home), "-q", folder=elsewhere)
         self.assertEqual(out, "From elsewhere.\n")
 
     def test_a_proxy_is_not_asked(self):

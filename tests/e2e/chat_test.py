@@ -6,14 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-RAGENT = str(pathlib.Path(os.environ.get("RAGENT_BIN", "build/bin/ragent")).resolve())
+import case
+from case import RAGENT, ROOT
+
 NUMBERS = itertools.count()
-WAIT = 20 if os.environ.get("RAGENT_SANITIZED") else 8  # seconds for what is sure to come
 
 AGENT = """
 planner = "react"
@@ -60,19 +59,13 @@ def alive(pid):
         return False
 
 
-class Case(unittest.TestCase):
+class Case(case.Case):
+    WAIT = 20 if os.environ.get("RAGENT_SANITIZED") else 8
+    COMMAND = 30
+
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-        self.agent = self.folder / "agents" / "desk"
-        self.agent.mkdir(parents=True)
-        (self.agent / "agent.toml").write_text(AGENT)
-        (self.agent / "book").write_text(BOOK)
-        (self.agent / "book").chmod(0o755)
-        (self.folder / "script.jsonl").write_text(SCRIPT)
-        self.environment = {key: value for key, value in os.environ.items()
-                            if not key.startswith(("RAGENT_", "TMUX")) and key != "NO_COLOR"}
+        super().setUp()
+        self.make_agent("desk", AGENT, SCRIPT, book=BOOK)
         self.environment |= {"RAGENT_MODEL": "scripted:script.jsonl", "LANG": "C.UTF-8",
                              "LC_ALL": "C.UTF-8", "TERM": "xterm",
                              "TMUX_TMPDIR": str(self.folder)}
@@ -97,7 +90,7 @@ class Window(Case):
         """Ends the server and what runs in it."""
         self.server = server or self.server
         self.tmux("kill-server")
-        end = time.monotonic() + WAIT
+        end = time.monotonic() + self.WAIT
         while (self.folder / "pid").exists() and alive(self.pid()) and time.monotonic() < end:
             time.sleep(0.02)
 
@@ -121,19 +114,19 @@ class Window(Case):
 
     def until(self, text, what=None):
         """Waits until the window shows it; a pattern where it is compiled."""
-        end = time.monotonic() + WAIT
+        end = time.monotonic() + self.WAIT
         while time.monotonic() < end:
             screen = self.shown()
             if text.search(screen) if isinstance(text, re.Pattern) else text in screen:
                 return screen
             time.sleep(0.02)
-        self.fail(f"waited {WAIT} s for {what or text!r} in\n{self.shown()}")
+        self.fail(f"waited {self.WAIT} s for {what or text!r} in\n{self.shown()}")
 
     def idle(self):
         return self.until(re.compile(r"\n\n› ?\Z"), "an idle prompt")
 
     def ended(self, code=0):
-        end = time.monotonic() + WAIT
+        end = time.monotonic() + self.WAIT
         after = self.folder / "after"
         while time.monotonic() < end and not (after.exists() and after.read_text()):
             time.sleep(0.02)
@@ -345,10 +338,8 @@ class Window(Case):
         self.chat("desk", "--session", "one")
         self.say("hello")
         self.until("Good day.")
-        other = subprocess.run([RAGENT, "chat", "desk", "--session", "two"], input="hi\n",
-                               cwd=self.folder, env=self.environment, capture_output=True,
-                               text=True, timeout=WAIT)
-        self.assertEqual((other.returncode, other.stdout.strip()), (0, "Good day."), other.stderr)
+        out, err = self.ragent("chat", "desk", "--session", "two", say="hi\n", timeout=self.WAIT)
+        self.assertEqual(out.strip(), "Good day.", err)
         self.say("/sessions")
         self.until(re.compile(r"two +1 "))
 
@@ -356,35 +347,32 @@ class Window(Case):
 class Lines(Case):
     """Without a terminal."""
 
-    def lines(self, text, *words, code=0):
-        process = subprocess.run([RAGENT, "chat", *words], input=text, cwd=self.folder,
-                                 env=self.environment, capture_output=True, text=True, timeout=30)
-        self.assertEqual(process.returncode, code, process.stdout + process.stderr)
-        return process.stdout, process.stderr
+    def say_all(self, text, *words, code=0):
+        return self.ragent("chat", *words, say=text, code=code)
 
     def test_each_line_is_answered(self):
-        out, err = self.lines("hi\n\nslowly\\\nnow\n", "desk", "--session", "s")
+        out, err = self.say_all("hi\n\nslowly\\\nnow\n", "desk", "--session", "s")
         self.assertEqual(out, "Good day.\n\nSlowly done.\n\n")
         self.assertNotIn("\x1b", out + err)
         self.assertIn("session s", err)
-        out, _ = self.lines("hi", "desk")  # also without an end of the line
+        out, _ = self.say_all("hi", "desk")  # also without an end of the line
         self.assertEqual(out, "Good day.\n\n")
 
     def test_it_stops_where_a_person_is_needed(self):
-        out, err = self.lines("book it\nhi\n", "desk", code=75)
+        out, err = self.say_all("book it\nhi\n", "desk", code=75)
         self.assertIn("Book A1?", err)
         self.assertIn("ragent asks ", err)
         self.assertNotIn("Good day.", out)
 
     def test_which_agent(self):
-        self.assertIn("Good day.", self.lines("hi\n")[0])  # the only one
+        self.assertIn("Good day.", self.say_all("hi\n")[0])  # the only one
         shutil.copytree(self.agent, self.folder / "agents" / "other")
-        self.assertIn("in ./agents are desk, other", self.lines("hi\n", code=1)[1])
-        self.assertIn("did you mean `desk`?", self.lines("hi\n", "dsek", code=1)[1])
+        self.assertIn("in ./agents are desk, other", self.say_all("hi\n", code=1)[1])
+        self.assertIn("did you mean `desk`?", self.say_all("hi\n", "dsek", code=1)[1])
 
     def test_mistakes(self):
-        self.assertIn("a name of", self.lines("", "desk", "--session", "a b", code=2)[1])
-        _, err = self.lines("hi\n", "desk", "--model", "scripted:none.jsonl", code=1)
+        self.assertIn("a name of", self.say_all("", "desk", "--session", "a b", code=2)[1])
+        _, err = self.say_all("hi\n", "desk", "--model", "scripted:none.jsonl", code=1)
         self.assertIn("none.jsonl", err)
 
 

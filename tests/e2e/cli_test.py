@@ -2,19 +2,17 @@
 import fcntl
 import json
 import os
-import pathlib
 import pty
 import re
 import select
 import signal
 import stat
 import subprocess
-import tempfile
 import time
 import unittest
 
-RAGENT = os.environ.get("RAGENT_BIN", "build/bin/ragent")
-RAGENT = str(pathlib.Path(RAGENT).resolve())
+import case
+from case import RAGENT
 
 AGENT = """
 planner = "react"
@@ -84,54 +82,16 @@ SCRIPT = """{"model": "scripted", "latency_ms": 1}
 """
 
 
-class Case(unittest.TestCase):
+class Case(case.Case):
     def setUp(self):
-        self.temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(self.temporary.cleanup)
-        self.folder = pathlib.Path(self.temporary.name)
-        self.agent = self.folder / "agents" / "desk"
-        self.agent.mkdir(parents=True)
-        (self.agent / "agent.toml").write_text(AGENT)
+        super().setUp()
+        self.make_agent("desk", AGENT, SCRIPT, book=BOOK, plan=PLAN)
         (self.agent / "seat.csv").write_text(SEATS)
-        (self.agent / "book").write_text(BOOK)
-        (self.agent / "book").chmod(0o755)
-        (self.agent / "plan").write_text(PLAN)
-        (self.agent / "plan").chmod(0o755)
-        (self.folder / "script.jsonl").write_text(SCRIPT)
-        self.environment = {key: value for key, value in os.environ.items()
-                            if not key.startswith("RAGENT_")}
         self.environment["RAGENT_MODEL"] = "scripted:script.jsonl"
 
-    def start(self, *words, **options):
-        return subprocess.Popen([RAGENT, *words], cwd=self.folder, env=self.environment, text=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, **options)
-
-    def ragent(self, *words, code=0):
-        process = self.start(*words)
-        out, err = process.communicate(timeout=60)
-        if code is not None:
-            self.assertEqual(process.returncode, code, f"{words}\n{out}\n{err}")
-        return out, err
-
-    def lines(self, *words, code=0):
-        return [json.loads(line) for line in self.ragent(*words, code=code)[0].splitlines()]
-
     def the_run(self):
-        (run,) = self.lines("runs", "--json")
+        (run,) = self.runs()
         return run
-
-    def ledger(self):
-        path = self.agent / "ledger"
-        return path.read_text().split() if path.exists() else []
-
-    def wait_for(self, condition, what):
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if condition():
-                return
-            time.sleep(0.05)
-        self.fail(f"waited 30 s for {what}")
 
 
 class Line(Case):
@@ -182,7 +142,7 @@ class Forks(Case):
         self.assertIn("A1 is yours.", out)
         self.assertIn(f"fork of {self.source} at 0:5", " ".join(err.split()))
         self.assertEqual(self.ledger(), ["A1"])
-        fork = self.lines("runs", "--json")[0]
+        fork = self.runs()[0]
         self.assertEqual(fork["parent"], f"{self.source}@0:5")
         self.assertIn(" at 0:5: book A1", self.ragent("runs")[0])
         trace = self.ragent("trace", fork["run"])[0]
@@ -197,16 +157,14 @@ class Forks(Case):
     def test_an_edit_of_each_kind(self):
         out, _ = self.ragent("fork", self.source, "--at", "0:3", "--edit", self.edit("No seat.\n"))
         self.assertEqual(out, "No seat.\n")
-        self.assertIn("(edited by ", self.ragent("trace", self.lines("runs", "--json")[0]["run"])[0])
+        self.assertIn("(edited by ", self.ragent("trace", self.runs()[0]["run"])[0])
         calls = {"calls": [{"tool": "book", "arguments": {"seat": "B1"}}]}
         self.ragent("fork", self.source, "--at", "0:3", "--edit", self.edit(json.dumps(calls)), "-y")
         self.assertEqual(self.ledger(), ["A1", "B1"])
         self.ragent("fork", self.source, "--at", "0:4", "--edit", self.edit('{"booking": "none"}'))
         self.assertEqual(self.ledger(), ["A1", "B1"])
-        process = subprocess.run([RAGENT, "fork", self.source, "--at", "start", "--edit", "-", "-q"],
-                                 input="hello", cwd=self.folder, env=self.environment, text=True,
-                                 capture_output=True)
-        self.assertEqual((process.stdout, process.returncode), ("Good day.\n", 0), process.stderr)
+        out, _ = self.ragent("fork", self.source, "--at", "start", "--edit", "-", "-q", say="hello")
+        self.assertEqual(out, "Good day.\n")
 
     def test_json_names_the_new_run(self):
         lines = self.lines("fork", self.source, "--at", "0:5", "--json")
@@ -227,7 +185,7 @@ class Forks(Case):
         ):
             self.assertIn(said, self.ragent("fork", *words, code=1)[1], words)
         self.assertIn("--at", self.ragent("fork", self.source, code=2)[1])
-        self.assertEqual(len(self.lines("runs", "--json")), 1)
+        self.assertEqual(len(self.runs()), 1)
 
 
 class Agents(Case):
@@ -362,7 +320,7 @@ class Running(Case):
         """What is said on stderr, and that nothing was recorded."""
         _, err = self.ragent("run", "desk", *words, code=code)
         self.assertEqual(err.count("error:"), 1, err)
-        self.assertEqual(self.lines("runs", "--json"), [])
+        self.assertEqual(self.runs(), [])
         return err
 
     def test_wrong_values_are_one_error_and_no_run(self):
@@ -396,7 +354,7 @@ class Running(Case):
         (self.folder / ".ragent").rename(self.folder / "other")
         _, err = self.ragent("run", "desk", "hello")
         self.assertRegex(err, r"ragent trace \S+ --home other\b")
-        self.assertEqual(len(self.lines("runs", "--json")), 2)
+        self.assertEqual(len(self.runs()), 2)
 
     def test_the_variable_names_the_model_where_no_option_does(self):
         del self.environment["RAGENT_MODEL"]
@@ -471,9 +429,7 @@ class Asking(Case):
 class Interrupted(Case):
     def start_slow(self):
         process = self.start("run", "desk", "slowly")
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
-        self.wait_for(lambda: self.lines("runs", "--json"), "the run")
+        self.wait_for(self.runs, "the run")
         return process
 
     def test_ctrl_c_cancels(self):
@@ -489,8 +445,6 @@ description = "All numbers."
 sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) m from n"
 """)
         process = self.start("run", "desk", "endless")
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
         self.wait_for(lambda: '"tool":"endless"' in self.trace_when_there(), "the query")
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=10), 13)
@@ -504,7 +458,7 @@ sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select ma
                       self.ragent("runs")[1])
 
     def trace_when_there(self):
-        runs = self.lines("runs", "--json")
+        runs = self.runs()
         return self.ragent("trace", runs[0]["run"], "--jsonl")[0] if runs else ""
 
     def test_others_read_beside_the_owner_and_attach_to_it(self):
@@ -534,7 +488,6 @@ sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select ma
     def kill_while_booking(self):
         (self.agent / "slow").write_text("20")
         process = self.start("run", "desk", "book A1", "--yes")
-        self.addCleanup(process.communicate)
         self.wait_for(self.ledger, "the ledger")
         process.kill()
         process.wait()
@@ -598,17 +551,16 @@ class Looking(Case):
         self.assertIn("`ragent runs`", self.ragent("trace", "zzz", code=1)[1])
 
     def test_doctor(self):
-        findings = {finding["what"]: finding for finding in map(
-            json.loads, self.start("doctor", "desk", "--json").communicate()[0].splitlines())}
+        findings = {finding["what"]: finding
+                    for finding in self.lines("doctor", "desk", "--json", code=None)}
         self.assertEqual(findings["home"]["state"], "ok")
         self.assertIn("a second", findings["durable writes"]["found"])
         self.assertEqual(findings["agent"]["state"], "ok")
         # To root everything is allowed there, and yet nothing can be made.
-        out, _ = self.start("doctor", "--json", "--home", "/proc").communicate()
-        home = json.loads(out.splitlines()[0])
+        home = self.lines("doctor", "--json", "--home", "/proc", code=1)[0]
         self.assertEqual((home["what"], home["state"]), ("home", "missing"))
         (self.agent / "book").chmod(stat.S_IRUSR)
-        out, _ = self.start("doctor", "desk", "--json").communicate()
+        out, _ = self.ragent("doctor", "desk", "--json", code=1)
         self.assertIn('"missing"', out)
         self.assertIn("chmod +x", out)
 

@@ -6,7 +6,9 @@ import subprocess
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+import case
+from case import ROOT
+
 DOCUMENTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 
@@ -65,10 +67,8 @@ class Docs(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             script = pathlib.Path(folder) / "script.jsonl"
             script.write_text('{"user": ""}\n{"answer": "Yes, two soups."}\n')
-            environment = {key: value for key, value in os.environ.items()
-                           if not key.startswith("RAGENT_")}
-            environment |= {"RAGENT_MODEL": f"scripted:{script}",
-                            "PATH": f"{ragent.parent}:{os.environ['PATH']}"}
+            environment = case.environment(RAGENT_MODEL=f"scripted:{script}",
+                                           PATH=f"{ragent.parent}:{os.environ['PATH']}")
             shown = blocks(ROOT / "docs" / "guide" / "chat.md", "sh")
             self.assertGreaterEqual(len(shown), 4)
             for block in shown:

@@ -2,12 +2,10 @@
 acknowledged is lost."""
 import json
 import os
-import pathlib
 import subprocess
-import tempfile
 import unittest
 
-RAGENT = str(pathlib.Path(os.environ.get("RAGENT_BIN", "build/bin/ragent")).resolve())
+import case
 
 AGENT = """
 planner = "react"
@@ -26,34 +24,15 @@ CALLS = 20
 LONG = "x" * 15_000  # an argument: 20 calls take more than 600 kB of the journal's log
 
 
-class Home(unittest.TestCase):
+class Home(case.Case):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-        agent = self.folder / "agents/clerk"
-        agent.mkdir(parents=True)
-        (agent / "agent.toml").write_text(AGENT)
-        (agent / "put").write_text(PUT)
-        (agent / "put").chmod(0o755)
+        super().setUp()
         call = json.dumps({"calls": [{"tool": "put", "args": {"text": LONG}}]})
-        (self.folder / "script.jsonl").write_text("\n".join(
-            ['{"model": "scripted"}', '{"user": "hello"}', '{"answer": "Good day."}',
-             '{"user": "much"}', *[call] * CALLS, '{"answer": "All written."}', ""]))
+        script = ['{"model": "scripted"}', '{"user": "hello"}', '{"answer": "Good day."}',
+                  '{"user": "much"}', *[call] * CALLS, '{"answer": "All written."}', ""]
+        self.make_agent("clerk", AGENT, "\n".join(script), put=PUT)
         self.home = self.folder / "home"
-        self.environment = {key: value for key, value in os.environ.items()
-                            if not key.startswith("RAGENT_")}
-        self.environment["RAGENT_MODEL"] = "scripted:script.jsonl"
-
-    def ragent(self, *words, code=0):
-        done = subprocess.run([RAGENT, *words, "--home", "home"], cwd=self.folder, text=True,
-                              env=self.environment, stdin=subprocess.DEVNULL, timeout=60,
-                              capture_output=True)
-        self.assertEqual(done.returncode, code, f"{words}\n{done.stdout[-2000:]}\n{done.stderr}")
-        return done.stdout, done.stderr
-
-    def lines(self, *words, code=0):
-        return [json.loads(line) for line in self.ragent(*words, code=code)[0].splitlines()]
+        self.environment |= {"RAGENT_MODEL": "scripted:script.jsonl", "RAGENT_HOME": "home"}
 
 
 class FullDisk(Home):
@@ -94,7 +73,7 @@ class FullDisk(Home):
         shown = [json.loads(line) for line in out.splitlines()]
         acknowledged = {event["id"]: event["record"] for event in shown if event.get("id")}
         self.assertGreater(len(acknowledged), 5)
-        (run,) = self.lines("runs", "--json")
+        (run,) = self.runs()
         self.assertEqual(run["state"], "working")
         self.refused("resume")  # still full
         (self.home / "ballast").unlink()
@@ -108,10 +87,10 @@ class FullDisk(Home):
         self.leave(0)
         self.refused("run", "clerk", "hello")
         (self.home / "ballast").unlink()
-        (run,) = self.lines("runs", "--json")
+        (run,) = self.runs()
         self.assertEqual(run["outcome"], "answered")
         self.ragent("run", "clerk", "hello")
-        self.assertEqual(len(self.lines("runs", "--json")), 2)
+        self.assertEqual(len(self.runs()), 2)
 
 
 class LostJournal(Home):

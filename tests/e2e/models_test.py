@@ -1,18 +1,19 @@
 """Models as people find them: the list, endpoints, weights by URL; and what a run takes with it."""
 import hashlib
 import http.server
-import json
 import os
 import pathlib
 import pty
 import signal
 import subprocess
-import tempfile
 import threading
 import unittest
 
-BIN = pathlib.Path(os.environ.get("RAGENT_BIN", "build/bin/ragent")).resolve()
-STUB = BIN.parent.parent / "bench" / "stub_model_server"
+import case
+from case import RAGENT
+
+BUILT = pathlib.Path(RAGENT).parent
+STUB = BUILT.parent / "bench" / "stub_model_server"
 
 AGENT = """
 [profile]
@@ -59,28 +60,12 @@ class Host(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Case(unittest.TestCase):
+class Case(case.Case):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-        agent = self.folder / "agents" / "desk"
-        agent.mkdir(parents=True)
-        (agent / "agent.toml").write_text(AGENT)
-        (self.folder / "script.jsonl").write_text(SCRIPT)
+        super().setUp()
+        self.make_agent("desk", AGENT, SCRIPT)
         (self.folder / "cache").mkdir()
-        self.environment = {
-            key: value for key, value in os.environ.items()
-            if not key.startswith(("RAGENT_", "OPENAI_", "ANTHROPIC_"))
-            and "proxy" not in key.lower()}
         self.environment["RAGENT_CACHE"] = str(self.folder / "cache")
-
-    def ragent(self, *words, code=0, say=None, **variables):
-        done = subprocess.run([BIN, *words], cwd=self.folder, env={**self.environment, **variables},
-                              input=say if say is not None else "", capture_output=True, text=True,
-                              timeout=60)
-        self.assertEqual(done.returncode, code, f"{words}\n{done.stdout}\n{done.stderr}")
-        return done.stdout, done.stderr
 
     def stub(self, *words):
         process = subprocess.Popen([STUB, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -115,7 +100,7 @@ class List(Case):
         self.assertRegex(out, r"local/tiny +smollm2-135m\.gguf +1\.0 kB +present")
         self.assertIn(str(self.folder / "cache/models/mine.gguf"), out)
         self.assertIn("OPENAI_API_KEY", out)
-        lines = [json.loads(line) for line in self.ragent("models", "--json")[0].splitlines()]
+        lines = self.lines("models", "--json")
         tiny = next(line for line in lines if line["model"] == "local/tiny")
         self.assertEqual((tiny["present"], tiny["bytes"]), (True, 1004))
         self.assertEqual([line["model"] for line in lines if line["kind"] == "file"],
@@ -132,8 +117,8 @@ class List(Case):
         out, _ = self.ragent("run", "desk", "hello", "-q", "--model", name)
         self.assertTrue(out.strip())
         self.ragent("run", "desk", "hello", "-q", "--model", url + "#a/file.gguf")  # no file here
-        lines = self.ragent("models", "openai", "--json", OPENAI_BASE_URL=url)[0].splitlines()
-        self.assertTrue(json.loads(lines[0])["model"].startswith("openai/"))
+        lines = self.lines("models", "openai", "--json", OPENAI_BASE_URL=url)
+        self.assertTrue(lines[0]["model"].startswith("openai/"))
 
     def test_one_that_does_not_answer_is_a_line_and_the_rest_goes_on(self):
         url = self.stub()
@@ -141,9 +126,8 @@ class List(Case):
                              RAGENT_MODEL=url + "#x", code=1)
         self.assertRegex(out, r"openai.*\n  error: ")
         self.assertIn(url, out)
-        lines = self.ragent("models", "--json", OPENAI_BASE_URL="http://127.0.0.1:9/v1",
-                            code=1)[0].splitlines()
-        self.assertIn("error", json.loads(lines[-1]))
+        lines = self.lines("models", "--json", OPENAI_BASE_URL="http://127.0.0.1:9/v1", code=1)
+        self.assertIn("error", lines[-1])
 
     def test_wrong_words(self):
         self.assertIn("needs a key", self.ragent("models", "openai", code=1)[1])
@@ -196,7 +180,7 @@ class Weights(Case):
         """Ctrl-C where the terminal shows so much."""
         terminal, end = pty.openpty()
         self.addCleanup(os.close, terminal)
-        with subprocess.Popen([BIN, *words], cwd=self.folder, env=self.environment,
+        with subprocess.Popen([RAGENT, *words], cwd=self.folder, env=self.environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=end) as process:
             os.close(end)
@@ -269,9 +253,8 @@ class Run(Case):
         (self.folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
         (self.folder / "b.webp").write_bytes(b"RIFF\x04\0\0\0WEBPrest")
         (self.folder / "c.txt").write_text("words")
-        out, _ = self.ragent("run", "desk", "--image", "a.png", "hello", "--image", "b.webp",
-                             "--json", "--model", self.stub() + "#sees")
-        run = json.loads(out.splitlines()[-1])["run"]
+        run = self.lines("run", "desk", "--image", "a.png", "hello", "--image", "b.webp", "--json",
+                         "--model", self.stub() + "#sees")[-1]["run"]
         records = self.ragent("trace", run, "--jsonl")[0]
         self.assertIn("image/png", records)
         self.assertIn("image/webp", records)
@@ -295,7 +278,7 @@ class Completion(Case):
         (self.folder / "ragent.bash").write_text(self.ragent("completion", "bash")[0])
         script = (f"source ragent.bash; COMP_WORDS=({' '.join(map(repr, words))}); "
                   f"COMP_CWORD={len(words) - 1}; _ragent; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
-        path = f"{BIN.parent}:{self.environment['PATH']}"
+        path = f"{BUILT}:{self.environment['PATH']}"
         done = subprocess.run(["bash", "-c", script], cwd=self.folder, capture_output=True,
                               env={**self.environment, "PATH": path}, text=True, check=True)
         self.assertEqual(done.stderr, "")
@@ -306,8 +289,8 @@ class Completion(Case):
         self.assertEqual(self.complete("ragent", "run", "de"), ["desk"])
         self.assertIn("--budget-steps", self.complete("ragent", "run", "desk", "--b"))
         self.assertEqual(self.complete("ragent", "runs", "--in"), ["--in-doubt"])
-        out, _ = self.ragent("run", "desk", "hello", "--json", RAGENT_MODEL="scripted:script.jsonl")
-        run = json.loads(out.splitlines()[-1])["run"]
+        run = self.lines("run", "desk", "hello", "--json",
+                         RAGENT_MODEL="scripted:script.jsonl")[-1]["run"]
         self.assertEqual(self.complete("ragent", "trace", run[:4]), [run])
 
     def test_every_shell_has_every_command(self):
