@@ -274,23 +274,6 @@ int carry_on(const RunRow& run, const Args& args, const Console& console,
   return follow(**host, *handle, args, console);
 }
 
-int show_end(const std::string& run, const Args& args, const Console& console) {
-  Result<std::unique_ptr<Store>> store = read_home(home_of(args));
-  if (!store) return console.report(store.error());
-  Result<RunView> view = *store
-                             ? view_run(**store, Tenant(), run)
-                             : fail(ErrorKind::not_found, "nothing ever ran in " + home_of(args));
-  if (!view) return console.report(view.error());
-  std::string ending = ending_text(*view);
-  if (args.json) {
-    print(run_json(view->row).dump() + "\n");
-  } else {
-    if (!ending.empty()) print(ending + "\n");
-    if (!args.quiet) note(state_text(view->row.state, view->row.outcome) + "\n");
-  }
-  return exit_of_word(view->row.outcome);
-}
-
 int carry_on_all(const std::vector<RunRow>& rows, const Args& args, const Console& console,
                  void (*head)(const RunRow&, const Args&, const Console&)) {
   catch_interrupts();

@@ -20,8 +20,6 @@ int follow(Host& host, RunHandle& handle, const Args& args, const Console& conso
 // not told again.
 int carry_on(const RunRow& run, const Args& args, const Console& console,
              const std::function<Result<void>(Host&)>& decide = {});
-// The end of a run that is over, as the home keeps it.
-int show_end(const std::string& run, const Args& args, const Console& console);
 // One after another; the first exit code that is not kExitDone is the answer.
 int carry_on_all(const std::vector<RunRow>& rows, const Args& args, const Console& console,
                  void (*head)(const RunRow&, const Args&, const Console&));

@@ -24,7 +24,8 @@ int cancel_command(const Args& args, const Console& console) {
   Result<void> done = (*host)->cancel(row->uid, reason);
   if (!done) return console.report(done.error());
   Result<RunHandle> handle = (*host)->attach(row->uid, row->n);
-  int code = handle ? follow(**host, *handle, args, console) : show_end(row->uid, args, console);
+  if (!handle) return console.report(handle.error());
+  int code = follow(**host, *handle, args, console);
   return code == kExitCancelled ? kExitDone : code;  // it did what it was asked
 }
 
