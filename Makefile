@@ -5,7 +5,7 @@ unexport MAKEFLAGS
 
 .PHONY: help demo test test-long test-providers build install bench lint format asan tsan fuzz clean setup
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 demo:  ## set up, build, and watch an agent book a trip (first time: about 20 minutes)
 	@scripts/setup --models default

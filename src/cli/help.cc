@@ -164,7 +164,7 @@ the endpoints have whose keys are set (OPENAI_API_KEY, ANTHROPIC_API_KEY, RAGENT
                                              hf:OWNER/REPO/FILE.gguf#sha256=HEX
 
 What was fetched is kept in ~/.cache/ragent/models (RAGENT_CACHE/models). A fetch that was stopped
-goes on where it was; `ragent run` and `ragent chat` fetch what they need before they begin.
+goes on where it was; `ragent run`, `chat` and `fork` fetch what they need before they begin.
 The exit code is 1 when an endpoint did not answer.
 )"},
     {"completion", "ragent completion bash | zsh | fish", R"(
