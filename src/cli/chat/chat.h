@@ -127,12 +127,13 @@ class Chat {
   void answer(const std::string& line);
   void asked_enough();
   Turn* turn_of(std::uint64_t number);
+  bool has(const std::string& run) const;  // a turn of it
   bool errand(Errands::Errand job);  // false: too many wait, and that was said
   Result<std::vector<AskView>> asks_of(const std::string& run) const;  // on the errands' thread
 
   // chat_slash.cc: commands
   void command(const Slash& slash);
-  bool at_work();  // true: what was asked for cannot be now, and that was said
+  bool refused();  // as a turn is at work, which was said
   void new_session(const std::string& name);
   void resume(const std::string& name);
   void join_session(const std::string& name);

@@ -116,7 +116,7 @@ void Chat::command(const Slash& slash) {
   }
 }
 
-bool Chat::at_work() {
+bool Chat::refused() {
   if (turns_.empty()) return false;
   say_error({.kind = ErrorKind::conflict,
              .message = "a turn is at work here: wait for it, or /cancel it first"});
@@ -129,13 +129,13 @@ void Chat::new_session(const std::string& name) {
                       .message = fmt::format("expected {}, got `{}`", kSessionExpected,
                                              printable(name, limits::kNameBytesMax))});
   }
-  if (at_work()) return;
+  if (refused()) return;
   join_session(name.empty() ? new_session_name() : name);
   say(dim(look_, "session " + setup_.session));
 }
 
 void Chat::resume(const std::string& name) {
-  if (at_work()) return;
+  if (refused()) return;
   ++holding_;
   bool going = errand([this, name]() -> Errands::Then {
     Result<std::string> found = session_named(setup_.home, name);
@@ -179,10 +179,7 @@ void Chat::join_session(const std::string& name) {
     }
     return [this, name, turns = std::move(turns), open = std::move(open)]() mutable {
       show_turns(turns);
-      std::erase_if(open, [&](const std::string& run) {
-        return std::ranges::any_of(
-            turns_, [&](const Turn& turn) { return turn.handle && turn.handle->id() == run; });
-      });
+      std::erase_if(open, [&](const std::string& run) { return has(run); });
       adopt(std::move(open));
       release(true);
     };

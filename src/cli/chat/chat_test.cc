@@ -5,6 +5,7 @@
 #include <cli/chat/fake_terminal.h>
 
 #include <poll.h>
+#include <semaphore>
 
 namespace ragent::cli {
 namespace {
@@ -38,6 +39,45 @@ EngineOptions options_of(const api::House& house) {
   }};
   return out;
 }
+
+// A host whose answer to steering comes once it is let go.
+class SlowHost : public Host {
+ public:
+  explicit SlowHost(std::unique_ptr<Host> host) : host_(std::move(host)) {}
+  void let_go() { going_.release(); }
+
+  Result<RunHandle> start(StartRequest request) override {
+    bool steers = request.options.on_busy == OnBusy::steer;
+    Result<RunHandle> handle = host_->start(std::move(request));
+    if (steers) going_.acquire();
+    return handle;
+  }
+  Result<RunHandle> attach(const std::string& run, std::uint64_t after) override {
+    return host_->attach(run, after);
+  }
+  Result<RunHandle> fork(const std::string& run, ForkOptions options) override {
+    return host_->fork(run, std::move(options));
+  }
+  Result<std::vector<Ask>> asks() override { return host_->asks(); }
+  Result<void> answer(const std::string& ask, Decision decision) override {
+    return host_->answer(ask, std::move(decision));
+  }
+  Result<void> resolve(const std::string& run, const std::string& step,
+                       Resolution resolution) override {
+    return host_->resolve(run, step, std::move(resolution));
+  }
+  Result<void> cancel(const std::string& run, std::string reason) override {
+    return host_->cancel(run, std::move(reason));
+  }
+  Result<std::string> artifact(std::string bytes) override {
+    return host_->artifact(std::move(bytes));
+  }
+  std::int64_t owner() const override { return host_->owner(); }
+
+ private:
+  std::unique_ptr<Host> host_;
+  std::binary_semaphore going_{0};
+};
 
 class ChatTest : public testing::Test {
  protected:
@@ -167,6 +207,21 @@ TEST_F(ChatTest, SteeringReachesTheTurnAtWork) {
   until("↳ hurry\n");
   type("/busy strr\r");
   until("did you mean steer?");
+}
+
+TEST_F(ChatTest, SteeringThatIsAnsweredAfterItsTurnHasEndedIsNoTurn) {
+  chat_.reset();
+  auto slow = std::make_unique<SlowHost>(std::move(host_));
+  SlowHost& host = *slow;
+  host_ = std::move(slow);
+  open({});
+  type("slow one\r");
+  until("waiting for test");
+  type("/steer hurry up\r");
+  until("Hurried.\n", true);
+  host.let_go();
+  until("↳ hurry up");
+  EXPECT_THAT(text(), Not(HasSubstr("› hurry up")));
 }
 
 TEST_F(ChatTest, AModelThatIsNotThereGivesTheMessageBack) {

@@ -43,6 +43,11 @@ Chat::Turn* Chat::turn_of(std::uint64_t number) {
   return found == turns_.end() ? nullptr : &*found;
 }
 
+bool Chat::has(const std::string& run) const {
+  return std::ranges::any_of(
+      turns_, [&](const Turn& turn) { return turn.handle && turn.handle->id() == run; });
+}
+
 void Chat::message(std::string text) {
   if (holding_ > 0) return held_.push_back(std::move(text));
   if (on_busy_ == OnBusy::steer && !turns_.empty() && images_.empty())
@@ -150,8 +155,7 @@ void Chat::steer(std::string text) {
 
 void Chat::steered(const std::string& text, Result<RunHandle> handle) {
   if (!handle) return say_error(handle.error());
-  bool known = std::ranges::any_of(
-      turns_, [&](const Turn& turn) { return turn.handle && turn.handle->id() == handle->id(); });
+  bool known = has(handle->id()) || std::ranges::find(ended_, handle->id()) != ended_.end();
   if (known) return say(dim(look_, fmt::format("{} {}", unicode() ? "↳" : "->", one_line(text))));
   // The run had ended: it is a turn of its own.
   started(new_turn(text).number, std::move(handle));
