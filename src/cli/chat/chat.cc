@@ -84,9 +84,11 @@ std::vector<std::string> Chat::status_rows() const {
         more ? fmt::format("and {} more", turns_.size() - i) : one_line(turns_[i].text);
     rows.push_back(dim(look_, fit(look_, "  queued: " + text, screen_.width())));
   }
-  if (!image_names_.empty()) {
-    std::string names = "  with the next message: " + join(image_names_, ", ");
-    rows.push_back(dim(look_, fit(look_, names, screen_.width())));
+  if (!images_.empty()) {
+    std::vector<std::string> names;
+    for (const Image& image : images_) names.push_back(image.name);
+    std::string row = "  with the next message: " + join(names, ", ");
+    rows.push_back(dim(look_, fit(look_, row, screen_.width())));
   }
   return rows;
 }

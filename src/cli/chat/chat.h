@@ -65,11 +65,15 @@ class Chat {
 
  private:
   using Clock = std::chrono::steady_clock;
+  struct Image {
+    std::string name = {};
+    Media media = {};
+  };
   struct Turn {
     explicit Turn(Look look) : view(look) {}
     std::uint64_t number = 0;
     std::string text = {};  // as it was said
-    std::vector<Media> images = {};
+    std::vector<Image> images = {};
     std::optional<RunHandle> handle = {};  // none: it is being started
     RunText view;
     std::string state = {};
@@ -161,8 +165,7 @@ class Chat {
   std::string last_run_ = {};
   std::deque<std::string> ended_ = {};  // runs that a steering errand may still name
   std::optional<Pending> pending_ = {};
-  std::vector<Media> images_ = {};  // for the next message
-  std::vector<std::string> image_names_ = {};
+  std::vector<Image> images_ = {};  // for the next message
   std::size_t holding_ = 0;  // errands that the next message depends on …
   std::vector<std::string> held_ = {};  // … and what was said meanwhile
   std::string model_before_ = {};  // while nobody knows whether the new one works

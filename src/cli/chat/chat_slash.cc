@@ -309,8 +309,7 @@ void Chat::attach_image(std::string file) {
 
 void Chat::image_attached(const std::string& file, Result<Media> image) {
   if (image) {
-    images_.push_back(std::move(*image));
-    image_names_.push_back(one_line(file));
+    images_.push_back({.name = one_line(file), .media = std::move(*image)});
   } else {
     say_error(image.error());
   }

@@ -300,6 +300,10 @@ TEST_F(ChatTest, AnImageGoesWithTheNextMessage) {
   type("\x15/image " + house_.agent() + "/book\r");
   until("PNG,");
   until("sees no images");  // the scripted model does not
+  type("/model tset\r/image " + file + "\ronce more\r");
+  until("the model is again what it was");
+  EXPECT_THAT(text(), HasSubstr("  with the next message: "));
+  EXPECT_TRUE(text().ends_with("\n› once more")) << text();
 }
 
 TEST_F(ChatTest, InDevelopmentTheAgentIsReadAgain) {

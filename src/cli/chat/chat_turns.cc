@@ -76,9 +76,8 @@ Chat::Turn& Chat::new_turn(std::string text) {
 void Chat::send(std::string text) {
   Turn& turn = new_turn(text);
   turn.images = std::exchange(images_, {});
-  image_names_.clear();
   Input input(std::move(text));
-  for (const Media& image : turn.images) input.parts.emplace_back(image);
+  for (const Image& image : turn.images) input.parts.emplace_back(image.media);
   StartRequest request{
       .agent = setup_.path,
       .input = std::move(input),
@@ -129,7 +128,7 @@ void Chat::started(std::uint64_t number, Result<RunHandle> handle) {
 // The person gets back what they typed, to send it again.
 void Chat::not_started(Turn& turn, const Error& error) {
   std::string text = turn.text;
-  images_ = std::move(turn.images);
+  images_.insert(images_.begin(), turn.images.begin(), turn.images.end());
   std::erase_if(turns_, [&](const Turn& one) { return one.number == turn.number; });
   say_error(error);
   if (std::exchange(model_new_, false)) {
