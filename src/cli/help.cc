@@ -148,8 +148,8 @@ under way is waited for until its time is over.
   -y, --json, -q, --home   as in `ragent run`
 )"},
     {"doctor", "ragent doctor [AGENT] [--json]", R"(
-Looks for what is missing: the home, the disk, models, threads, the terminal, and the programs of
-an agent's tools. The exit code is 1 when something has to be done.
+Looks for what is missing: the home, the disk, models, cores, the terminal, and the programs of an
+agent's tools. The exit code is 1 when something has to be done.
 
   --json                one JSON object a line
   --home DIR            the home to look at (.ragent)

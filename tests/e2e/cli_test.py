@@ -550,6 +550,15 @@ class Looking(Case):
         self.assertRegex(self.ragent("runs")[0], r"desk +answered .* hello")
         self.assertIn("`ragent runs`", self.ragent("trace", "zzz", code=1)[1])
 
+    def test_doctor_takes_an_endpoint_for_a_model(self):
+        def found(code, **variables):
+            lines = self.lines("doctor", "--json", code=code, RAGENT_CACHE="empty",
+                               RAGENT_MODEL="", **variables)
+            return {line["what"]: line["state"] for line in lines}
+        self.assertEqual(found(1)["local/default"], "missing")
+        states = found(0, OPENAI_API_KEY="k")
+        self.assertEqual((states["openai"], states["local/default"]), ("ok", "note"))
+
     def test_doctor(self):
         findings = {finding["what"]: finding
                     for finding in self.lines("doctor", "desk", "--json", code=None)}

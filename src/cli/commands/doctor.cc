@@ -3,6 +3,7 @@
 #include <base/text.h>
 #include <cli/commands.h>
 #include <cli/home.h>
+#include <model/http/model_list.h>
 #include <model/llama/llama_model.h>
 
 #include <algorithm>
@@ -106,9 +107,23 @@ void look_at_store(const std::string& home, std::vector<Finding>& out) {
                  *store ? plural(static_cast<std::int64_t>(rows->size()), "run") : "none yet"});
 }
 
+// None is asked: `ragent models` does that.
+bool look_at_endpoints(std::vector<Finding>& out) {
+  const char* model = std::getenv("RAGENT_MODEL");
+  bool any = false;
+  for (const AccountHere& here : accounts_here(std::getenv, model ? model : "")) {
+    std::string name = one_line(here.prefix.substr(0, here.prefix.size() - 1));
+    any = any || here.account.has_value();
+    out.push_back(here.account ? Finding{State::good, name, one_line(here.account->base_url)}
+                               : Finding{State::note, name, "not usable",
+                                         one_line(here.account.error().message)});
+  }
+  return any;
+}
+
 void look_at_models(std::vector<Finding>& out) {
   std::unique_ptr<Loop> loop = make_loop();
-  bool any = false;
+  bool any = look_at_endpoints(out);
   std::vector<Finding> found;
   for (std::string name : {"local/default", "local/small"}) {
     Result<std::unique_ptr<Model>> model = open_llama_model(*loop, {.model = name});
@@ -120,7 +135,7 @@ void look_at_models(std::vector<Finding>& out) {
     }
   }
   for (Finding& finding : found) {
-    // One of them is enough to begin with.
+    // One of them, or an endpoint, is enough to begin with.
     if (!any && finding.what == "local/default") finding.state = State::bad;
     out.push_back(std::move(finding));
   }
