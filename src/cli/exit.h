@@ -16,7 +16,7 @@ enum Exit : int {
   kExitWaiting = 75,     // the run is parked and waits for a person, a timer or a message
   kExitInDoubt = 76,     // the run is parked: nobody knows whether a call happened
   kExitStopped = 77,     // the run cannot go on as it is: unbound, diverged, quarantined, paused
-  kExitHomeOwned = 78,   // another process owns the home
+  kExitHomeOwned = 78,   // another process owns the home and does not share it
   kExitInterrupted = 130,  // left by Ctrl-C: the run, or what was fetched, is kept
 };
 
