@@ -1,5 +1,7 @@
 #include <api/client.h>
 
+#include <base/written_json.h>
+
 #include <limits>
 
 #include <fmt/core.h>
@@ -10,7 +12,7 @@ namespace {
 bool lost(const Error& error) { return error.kind == ErrorKind::unavailable; }
 
 Result<Json> read(const HttpResponse& response) {
-  Result<Json> json = parse_json(response.body);
+  Result<Json> json = parse_written_json(response.body);
   if (response.status >= 400) return fail(read_problem(json.value_or(Json()), response.status));
   if (!json) return fail(within("the answer of the home's owner", std::move(json.error())));
   return json;

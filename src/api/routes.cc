@@ -285,8 +285,9 @@ Task<void> Routes::stream(Asked& asked, std::unique_ptr<Feed> feed) {
       continue;
     }
     if (news->event) {
-      said.data = to_json(*news->event).dump();
-      said.event = parse_json(said.data)->text("kind");
+      const Json data = to_json(*news->event);
+      said.event = data.text("kind");
+      said.data = data.dump();
       if (news->event->id > 0) said.id = std::to_string(news->event->id);
     } else if (!news->standing.empty()) {
       said.event = kStanding;

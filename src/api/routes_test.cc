@@ -136,6 +136,19 @@ TEST_F(RoutesTest, AnAskIsListedAndAnswered) {
   EXPECT_EQ(house.ledger().size(), 1u);
 }
 
+TEST_F(RoutesTest, AnEventThatIsNestedDeeplyHasItsName) {
+  const std::string run = start("ask");
+  while (house.json("GET", "/v1/asks").find("asks")->size() == 0) {
+  }
+  const std::size_t depth = limits::kJsonDepthMax - 1;  // in the body of the request
+  house.json(
+      "POST", "/v1/asks/" + run + "%2F0:2.0",
+      R"({"allowed": true, "answer": )" + std::string(depth, '[') + std::string(depth, ']') + "}");
+  const auto events = read(house.ask("GET", "/v1/runs/" + run + "/events").body);
+  EXPECT_EQ(events.back().event, "ended");
+  for (const SseEvent& event : events) EXPECT_FALSE(event.event.empty()) << event.data;
+}
+
 TEST_F(RoutesTest, ARunIsCancelled) {
   const std::string run = start("endless");
   house.json("POST", "/v1/runs/" + run + "/cancel", R"({"reason": "enough"})");

@@ -3,6 +3,7 @@
 #include <base/home.h>
 #include <base/ids.h>
 #include <base/text.h>
+#include <base/written_json.h>
 #include <runtime/records.h>
 
 #include <unistd.h>
@@ -97,7 +98,7 @@ struct SharedHome::Followed {
 
 // What the owner's stream says.
 Result<void> SharedHome::Followed::take(const SseEvent& said) {
-  Result<Json> data = parse_json(said.data);
+  Result<Json> data = parse_written_json(said.data);
   if (!data) return fail(within("an event of the home's owner", std::move(data.error())));
   if (said.event == kOpened) {
     open(data->text("run"), data->text("session"));

@@ -1,6 +1,7 @@
 #include <api/wire.h>
 
 #include <base/text.h>
+#include <base/written_json.h>
 #include <runtime/records.h>
 
 #include <algorithm>
@@ -230,8 +231,8 @@ Json to_json(const SessionRow& row) {
 Json to_json(const Turn& turn) {
   return Json::object({{"number", turn.number},
                        {"run", turn.run},
-                       {"input", parse_json(turn.input).value_or(Json())},
-                       {"answer", parse_json(turn.answer).value_or(Json())},
+                       {"input", parse_written_json(turn.input).value_or(Json())},
+                       {"answer", parse_written_json(turn.answer).value_or(Json())},
                        {"at", turn.at}});
 }
 

@@ -1,6 +1,7 @@
 #include <ragent/json.h>
 
 #include <base/text.h>
+#include <base/written_json.h>
 
 #include <algorithm>
 #include <charconv>
@@ -11,6 +12,8 @@
 namespace ragent {
 
 namespace {
+
+constexpr std::size_t kWrittenDepthMax = 512;  // what is around it, many times
 
 // Members by key: what is compared without regard to order, or searched for repeated keys.
 std::vector<const Json::Member*> sorted(const Json::Object& object) {
@@ -335,6 +338,11 @@ Result<Json> parse_json(std::string_view text, JsonLimits limits) {
   Builder builder(text, limits);
   if (!nlohmann::json::sax_parse(text, &builder)) return fail(ErrorKind::invalid, builder.error());
   return builder.take();
+}
+
+Result<Json> parse_written_json(std::string_view text) {
+  return parse_json(
+      text, {.bytes_max = std::numeric_limits<std::size_t>::max(), .depth_max = kWrittenDepthMax});
 }
 
 }  // namespace ragent

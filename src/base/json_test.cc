@@ -3,6 +3,7 @@
 #include <base/file.h>
 #include <base/random.h>
 #include <base/text.h>
+#include <base/written_json.h>
 
 #include <gmock/gmock.h>
 
@@ -134,10 +135,9 @@ TEST(Json, AccessorsOfOtherTypesAnswerNothing) {
   EXPECT_EQ(Json(1.5).type_name(), "number");
 }
 
+std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
+
 TEST(Json, DepthAndSizeAreBounded) {
-  const auto nested = [](std::size_t depth) {
-    return std::string(depth, '[') + std::string(depth, ']');
-  };
   EXPECT_TRUE(parse_json(nested(64)));
   const Result<Json> deep = parse_json(nested(65));
   ASSERT_FALSE(deep);
@@ -145,6 +145,15 @@ TEST(Json, DepthAndSizeAreBounded) {
   EXPECT_FALSE(parse_json(std::string(1'000'000, '[')));
   EXPECT_TRUE(parse_json("[1]", {.bytes_max = 3}));
   EXPECT_THAT(parse_json("[10]", {.bytes_max = 3}).error().message, HasSubstr("4 bytes"));
+}
+
+TEST(Json, WhatWasWrittenHereIsReadThoughItIsDeeperAndLonger) {
+  EXPECT_TRUE(parse_written_json(nested(limits::kJsonDepthMax + 10)));
+  EXPECT_FALSE(parse_written_json(nested(100'000)));
+  const std::string text(limits::kJsonBytesMax, 'x');
+  const Result<Json> long_one = parse_written_json(Json(text).dump());
+  ASSERT_TRUE(long_one);
+  EXPECT_EQ(*long_one->string(), text);
 }
 
 TEST(Json, ErrorsSayWhereWhatWasExpectedAndWhatCame) {

@@ -1,4 +1,5 @@
 // Lists of runs, asks and doubts, and their JSON lines.
+#include <base/written_json.h>
 #include <cli/render.h>
 
 #include <algorithm>
@@ -131,7 +132,7 @@ Json run_json(const RunRow& row) {
 }
 
 Json record_json(const Record& record, const std::string& run) {
-  Result<Json> body = parse_json(record.body);
+  Result<Json> body = parse_written_json(record.body);
   Json out = Json::object(
       {{"run", run},
        {"n", record.n},

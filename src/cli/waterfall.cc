@@ -1,4 +1,5 @@
 // The trace of a run as a waterfall of text.
+#include <base/written_json.h>
 #include <cli/render.h>
 
 #include <algorithm>
@@ -163,7 +164,7 @@ std::string step_text(const Look& look, const StepView& step) {
 std::string task_text(const RunView& view) {
   for (const Record& record : view.records) {
     if (record.kind != RecordKind::start) continue;
-    Result<Json> body = parse_json(record.body);
+    Result<Json> body = parse_written_json(record.body);
     const Json* input = body ? body->find("input") : nullptr;
     Result<Message> message = input ? message_from_json(*input) : Message{};
     if (message && !message->text().empty()) return visible(message->text());
@@ -174,7 +175,7 @@ std::string task_text(const RunView& view) {
 std::string ending_text(const RunView& view) {
   for (auto record = view.records.rbegin(); record != view.records.rend(); ++record) {
     if (record->kind != RecordKind::final) continue;
-    Result<Json> body = parse_json(record->body);
+    Result<Json> body = parse_written_json(record->body);
     if (!body) return "";
     const Json* error = body->find("error");
     return visible(error ? error->text("message", body->text("text")) : body->text("text"));

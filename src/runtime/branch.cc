@@ -2,6 +2,7 @@
 
 #include <base/hash.h>
 #include <base/text.h>
+#include <base/written_json.h>
 #include <profile/render.h>
 #include <ragent/limits.h>
 #include <runtime/branch_inl.h>
@@ -90,7 +91,7 @@ Task<void> Branch::live() {
 }
 
 Task<Json> Branch::read(const Record& record) {
-  Result<Json> body = parse_json(record.body);
+  Result<Json> body = parse_written_json(record.body);
   if (!body) {
     run_.diverge("record " + std::to_string(record.n) + " (" + std::string(to_string(record.kind)) +
                  ") of step " + step_name(record.path, record.step) +
@@ -160,7 +161,7 @@ Task<Transcript> Branch::open(Input input) {
   for (const Turn& turn : run_.history_) {
     if (turn.number < body.integer("history_from") || turn.number > body.integer("head")) continue;
     for (const std::string* text : {&turn.input, &turn.answer}) {
-      transcript.add(co_await message_from_json(co_await parse_json(*text)));
+      transcript.add(co_await message_from_json(co_await parse_written_json(*text)));
     }
   }
   if (std::string date = body.text("date"); !date.empty()) {

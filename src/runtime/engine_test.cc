@@ -1,6 +1,7 @@
 // The engine end to end: memory store, scripted model, native tools.
 #include <runtime/test_engine.h>
 
+#include <ragent/limits.h>
 #include <store/memory/memory_store.h>
 
 #include <algorithm>
@@ -179,6 +180,34 @@ TEST(EngineTest, AHandleCancelsTheRunOfItsTenant) {
   ASSERT_TRUE(cancelled) << cancelled.error().message;
   Result<Answer> answer = run->wait();
   EXPECT_TRUE(!answer || answer->outcome == Outcome::cancelled);
+}
+
+TEST(EngineTest, ADeadlineIsNotTooFarAwayToBeWaitedFor) {
+  Engine engine(options(make_memory_store(), call_then_answer({})));
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  for (auto far :
+       {std::chrono::milliseconds::max(), std::chrono::milliseconds(10'000'000'000'000)}) {
+    Result<RunHandle> run = engine.start(clerk(), "go", {.deadline = far});
+    ASSERT_TRUE(run) << run.error().message;
+    const std::optional<Event> begun = run->next_event(std::chrono::seconds(5));
+    ASSERT_TRUE(begun);
+    EXPECT_GT(begun->body.integer("deadline"), now.count());
+    EXPECT_LT(begun->body.integer("deadline"), (now + 2 * limits::kWaitMax).count());
+    EXPECT_TRUE(run->wait());
+  }
+}
+
+// What came within the limit of JSON lies deeper in its record.
+TEST(EngineTest, ACallNestedAsDeeplyAsJsonMayBeReplays) {
+  Json deep = 1;
+  for (std::size_t i = 0; i < limits::kJsonDepthMax; ++i) deep = Json::object({{"a", deep}});
+  ASSERT_TRUE(parse_json(deep.dump()));
+  Engine engine(
+      options(make_memory_store(), call_then_answer({{.tool = "nothing", .arguments = deep}})));
+  Result<Answer> answer = engine.run(clerk(), "go");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->outcome, Outcome::answered);
 }
 
 TEST(EngineTest, ARunThatWaitsBehindAnotherIsJoinedByItsKey) {

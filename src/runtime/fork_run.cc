@@ -2,6 +2,7 @@
 
 #include <action/schema.h>
 #include <base/text.h>
+#include <base/written_json.h>
 #include <ragent/limits.h>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::size_t kBranchesShown = 4;
 
-Json body_of(const Record& record) { return parse_json(record.body).value_or(Json()); }
+Json body_of(const Record& record) { return parse_written_json(record.body).value_or(Json()); }
 
 // Where the copy ends.
 struct Point {

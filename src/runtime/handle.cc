@@ -1,5 +1,6 @@
 #include <runtime/handle.h>
 
+#include <base/written_json.h>
 #include <ragent/limits.h>
 #include <runtime/records.h>
 
@@ -157,7 +158,7 @@ Event event_of(const Record& record) {
           .attempt = record.attempt,
           .record = std::string(to_string(record.kind)),
           .intent = record.phase == Phase::intent,
-          .body = parse_json(record.body).value_or(Json())};
+          .body = parse_written_json(record.body).value_or(Json())};
 }
 
 }  // namespace ragent

@@ -1,6 +1,7 @@
 #include <runtime/live_run.h>
 
 #include <base/text.h>
+#include <base/written_json.h>
 #include <ragent/limits.h>
 #include <runtime/branch_inl.h>
 #include <runtime/handle.h>
@@ -62,7 +63,7 @@ LiveRun::LiveRun(Shard& shard, RunMaterial material, bool check)
     return;
   }
   tape_ = std::move(*tape);
-  Result<Json> start = parse_json(tape_.start().body);
+  Result<Json> start = parse_written_json(tape_.start().body);
   if (!start) {
     diverged_ = "the start record cannot be read: " + start.error().message;
     return;
@@ -74,7 +75,7 @@ LiveRun::LiveRun(Shard& shard, RunMaterial material, bool check)
   replaying_ = tape_.records().size() > 1;
   if (const Record* stop = tape_.stop()) {
     stop_n_ = stop->n;
-    Json body = parse_json(stop->body).value_or(Json());
+    Json body = parse_written_json(stop->body).value_or(Json());
     stop_reason_ = body.text("reason");
     stop_budget_ = budget_from_json(body.find("budget") ? *body.find("budget") : Json());
   }
@@ -98,7 +99,7 @@ std::int64_t LiveRun::now_ms() { return shard_.now_ms(); }
 
 Task<void> LiveRun::until(std::int64_t wall_ms) {
   for (std::int64_t left = wall_ms - now_ms(); left > 0; left = wall_ms - now_ms()) {
-    co_await loop().sleep(std::chrono::milliseconds(left));
+    co_await loop().sleep(std::min(std::chrono::milliseconds(left), limits::kWaitMax));
   }
 }
 
@@ -244,7 +245,7 @@ void LiveRun::finish(const Result<Answer>& result) {
 }
 
 void LiveRun::compare_final(const Record& final, const Result<Answer>& result) {
-  Json body = parse_json(final.body).value_or(Json());
+  Json body = parse_written_json(final.body).value_or(Json());
   bool stopped = stop_n_ != kNever;
   std::string outcome(to_string(outcome_of(result, stopped)));
   std::string text = result ? result->text : "";
@@ -312,7 +313,7 @@ void LiveRun::settle_leftovers() {
     std::string name = call_name(record.path, record.step, record.call);
     auto known = open.find(name);
     if (act && record.phase == Phase::outcome && known != open.end()) {
-      Json body = parse_json(record.body).value_or(Json());
+      Json body = parse_written_json(record.body).value_or(Json());
       const Json* seen = body.find("observation");
       known->second->recorded = seen && seen->text("status") == "unknown";
       if (!known->second->recorded) open.erase(known);
@@ -320,7 +321,7 @@ void LiveRun::settle_leftovers() {
       open.erase(name);
     }
     if (!act || record.phase == Phase::outcome) continue;
-    Json body = parse_json(record.body).value_or(Json());
+    Json body = parse_written_json(record.body).value_or(Json());
     open[name] = std::make_shared<Attempt>(
         Attempt{.path = record.path,
                 .step = record.step,

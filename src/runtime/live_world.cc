@@ -2,6 +2,7 @@
 #include <action/schema.h>
 #include <base/deadline.h>
 #include <base/text.h>
+#include <base/written_json.h>
 #include <runtime/branch_inl.h>
 #include <runtime/handle.h>
 #include <runtime/program_call.h>
@@ -66,7 +67,7 @@ void LiveRun::set_wait(WaitRow row) {
               .call = static_cast<std::int32_t>(row.call),
               .record = row.kind};
   event.body = Json::object({{"wait", row.kind}, {"key", row.key}, {"due", row.due}});
-  if (Result<Json> shown = parse_json(row.body)) event.body["shown"] = std::move(*shown);
+  if (Result<Json> shown = parse_written_json(row.body)) event.body["shown"] = std::move(*shown);
   shard_.group().waits.push_back(std::move(row));
   update_state();
   event.body["state"] = row_.state;

@@ -1,6 +1,7 @@
 #include <runtime/records.h>
 
 #include <action/gate.h>
+#include <base/written_json.h>
 
 #include <array>
 #include <charconv>
@@ -88,7 +89,7 @@ Applied applied_of(const RunRow& row, const std::vector<Record>& records) {
   Applied out{.session = row.session};
   for (const Record& record : records) {
     if (record.kind != RecordKind::start && record.kind != RecordKind::final) continue;
-    Json body = parse_json(record.body).value_or(Json());
+    Json body = parse_written_json(record.body).value_or(Json());
     if (record.kind == RecordKind::start && body.find("input")) {
       out.turn.input = body.find("input")->dump();
       out.origin = forked_from(body).origin;

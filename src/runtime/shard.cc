@@ -4,6 +4,7 @@
 #include <base/file.h>
 #include <base/hash.h>
 #include <base/text.h>
+#include <base/written_json.h>
 #include <ragent/limits.h>
 #include <runtime/handle.h>
 
@@ -138,7 +139,7 @@ Task<RunMaterial> Shard::read(Tenant tenant, RunRow row, std::shared_ptr<const B
   ForkedFrom forked;
   for (const Record& record : out.records) {
     if (record.kind != RecordKind::start && record.kind != RecordKind::open) continue;
-    Json body = parse_json(record.body).value_or(Json());
+    Json body = parse_written_json(record.body).value_or(Json());
     if (record.kind == RecordKind::start) {
       folder = body.text("folder");
       forked = forked_from(body);

@@ -1,5 +1,6 @@
 // Shard: from an Agent, or from a pinned spec, to what this process has for it.
 #include <action/declared.h>
+#include <base/written_json.h>
 #include <ragent/limits.h>
 #include <runtime/planners.h>
 #include <runtime/shard.h>
@@ -150,7 +151,7 @@ Task<std::shared_ptr<const Binding>> Shard::bind_pinned(RunRow row, std::string 
     co_await turn(rebinding_, key);
   }
   OneAtATime at_work(rebinding_, key);
-  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(spec));
+  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_written_json(spec));
   Declared declared = co_await offload(
       loop_, parts_.blocking_pool,
       [specs = pinned.tools, folder, permissions = agent_today(row.agent) == nullptr] {

@@ -3,6 +3,7 @@
 #include <runtime/shard.h>
 
 #include <base/text.h>
+#include <base/written_json.h>
 #include <ragent/limits.h>
 #include <runtime/fork_run.h>
 #include <runtime/handle.h>
@@ -48,7 +49,7 @@ Task<void> Shard::fork_new(std::string uid, std::string of, ForkOptions options,
   FiledRun source = co_await offload(
       loop_, parts_.store_pool,
       [&store, tenant = options.tenant, of] { return store.tenants().run(tenant, of); });
-  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_json(source.spec));
+  AgentSpec pinned = co_await agent_spec_from_json(co_await parse_written_json(source.spec));
   if (!options.model.empty()) pinned.model = options.model;
   ForkPlan plan = co_await plan_fork(source, pinned, options);
   if (!plan.looked) {

@@ -1,6 +1,7 @@
 // What people do with the runs of a shard: attach, see its questions, answer, resolve, cancel.
 #include <runtime/shard.h>
 
+#include <base/written_json.h>
 #include <runtime/handle.h>
 
 namespace ragent {
@@ -17,7 +18,7 @@ Task<std::vector<Ask>> Shard::asks(Tenant tenant) {
   std::vector<Ask> out;
   for (const WaitRow& wait : waits) {
     if (wait.kind != "ask" || !mine.contains(wait.run)) continue;
-    Json shown = parse_json(wait.body).value_or(Json());
+    Json shown = parse_written_json(wait.body).value_or(Json());
     out.push_back({.id = wait.key,
                    .run = mine[wait.run]->uid,
                    .question = shown.text("question"),

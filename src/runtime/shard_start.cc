@@ -3,6 +3,7 @@
 
 #include <base/hash.h>
 #include <base/text.h>
+#include <base/written_json.h>
 #include <ragent/limits.h>
 #include <runtime/handle.h>
 
@@ -43,7 +44,7 @@ Task<bool> Shard::join(Tenant tenant, std::string uid, std::shared_ptr<RunHandle
   if (!filed && filed.error().kind != ErrorKind::not_found) co_return filed.error();
   if (!filed || filed->records.empty()) co_return false;
   handle->name(uid, filed->row.session);
-  Json final = co_await parse_json(filed->records.back().body);
+  Json final = co_await parse_written_json(filed->records.back().body);
   handle->push({.kind = Event::Kind::ended, .body = final});
   handle->finish(answer_of(uid, final));
   co_return true;
@@ -135,7 +136,9 @@ Task<void> Shard::start_new(std::string uid, Agent agent, Input input, RunOption
   row.id = ++parts_.run_id_last;  // now: after a crash the runs of a session queue in this order
   Json body = start_of(row, *binding, input, options.budget.value_or(binding->spec.budget));
   body["seed"] = static_cast<std::int64_t>(options.seed);
-  if (options.deadline.count() > 0) body["deadline"] = now_ms() + options.deadline.count();
+  if (options.deadline.count() > 0) {
+    body["deadline"] = now_ms() + std::min(options.deadline, limits::kWaitMax).count();
+  }
   Known& known = admit(row, std::move(binding), body);
   handle->name(row.uid, row.session);
   listen(known, handle);

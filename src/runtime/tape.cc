@@ -1,5 +1,6 @@
 #include <runtime/tape.h>
 
+#include <base/written_json.h>
 #include <ragent/limits.h>
 
 namespace ragent {
@@ -42,7 +43,7 @@ Result<Tape> Tape::of(std::vector<Record> records) {
       }
     }
     if (record.kind != RecordKind::cancel) continue;
-    Result<Json> body = parse_json(record.body);
+    Result<Json> body = parse_written_json(record.body);
     const Json* children = body ? body->find("children") : nullptr;
     if (!children || !children->array()) {
       return fail(ErrorKind::diverged,

@@ -1,5 +1,6 @@
 #include <runtime/view.h>
 
+#include <base/written_json.h>
 #include <runtime/tape.h>
 
 #include <algorithm>
@@ -14,7 +15,7 @@ namespace {
 constexpr std::size_t kCandidatesShown = 4;
 
 Json body_of(const Record& record) {
-  Result<Json> body = parse_json(record.body);
+  Result<Json> body = parse_written_json(record.body);
   // A trace of a damaged run still has to be readable.
   return body ? std::move(*body) : Json::object({{"unreadable", record.body}});
 }
@@ -191,7 +192,7 @@ Result<RunView> view_run(Store& store, const Tenant& tenant, const std::string& 
   Result<FiledRun> run = store.tenants().run(tenant, uid);
   if (!run) return fail(run.error());
   RunView view{.row = std::move(run->row), .records = std::move(run->records)};
-  Result<Json> json = parse_json(run->spec);
+  Result<Json> json = parse_written_json(run->spec);
   Result<AgentSpec> spec = json ? agent_spec_from_json(*json) : fail(json.error());
   if (spec) view.spec = std::move(*spec);
   return view;
@@ -225,7 +226,7 @@ Totals totals(const RunView& view) {
 Result<std::vector<AskView>> list_asks(Store& store, const Tenant& tenant) {
   std::vector<AskView> out;
   Result<void> done = each_wait(store, tenant, "ask", [&](const RunRow& row, const WaitRow& wait) {
-    Result<Json> shown = parse_json(wait.body);
+    Result<Json> shown = parse_written_json(wait.body);
     Json body = shown ? std::move(*shown) : Json();
     const Json* schema = body.find("schema");
     const Json* arguments = body.find("arguments");

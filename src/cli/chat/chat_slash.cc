@@ -1,6 +1,7 @@
 // The slash commands of a chat.
 #include <cli/chat/chat.h>
 
+#include <base/written_json.h>
 #include <cli/home.h>
 #include <cli/image.h>
 #include <profile/names.h>
@@ -22,7 +23,7 @@ std::int64_t now_ms() {
 }
 
 std::string text_of(const std::string& message) {
-  Result<Json> json = parse_json(message);
+  Result<Json> json = parse_written_json(message);
   Result<Message> read = json ? message_from_json(*json) : fail(json.error());
   return read ? read->text() : "";
 }
