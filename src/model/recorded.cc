@@ -5,8 +5,10 @@
 #include <base/pool.h>
 #include <base/posix.h>
 #include <base/text.h>
+#include <base/written_json.h>
 
 #include <fcntl.h>
+#include <sys/file.h>
 
 #include <cerrno>
 #include <limits>
@@ -17,6 +19,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "recorded:";
 constexpr std::size_t kRecordingBytesMax = 256u << 20;
+constexpr std::string_view kLineBegin = R"({"digest":)";
 
 // What stands behind the run in RUN/PATH:STEP: the same when it is recorded again.
 std::string_view place_of(std::string_view key) {
@@ -29,8 +32,14 @@ struct Recording {
   std::unordered_map<std::string, std::vector<Reply>> replies = {};  // by digest, as they came
 };
 
+// What a process that was killed left of a line, or the disk had no more room for.
+bool is_half(std::string_view line) {
+  std::size_t size = std::min(line.size(), kLineBegin.size());
+  return kLineBegin.starts_with(line.substr(0, size)) && !parse_written_json(line);
+}
+
 Result<void> add_line(Recording& recording, std::string_view line) {
-  Result<Json> json = parse_json(line);
+  Result<Json> json = parse_written_json(line);
   if (!json) return fail(std::move(json.error()));
   const Json* reply = json->find("reply");
   std::string digest = json->text("digest");
@@ -54,6 +63,8 @@ Result<Recording> load_recording(const std::string& file) {
   for (std::string_view line : split(*text, '\n')) {
     ++number;
     if (trim(line).empty()) continue;
+    bool ended = line.data() + line.size() != text->data() + text->size();
+    if (!ended && is_half(line)) continue;
     if (Result<void> added = add_line(out, line); !added) {
       return fail(within(file + " line " + std::to_string(number), std::move(added.error())));
     }
@@ -96,11 +107,48 @@ class RecordedModel : public Model {
   ModelInfo info_ = {};
 };
 
-// One write, so that the lines of several models of a file do not mix.
-Result<void> append(int fd, const std::string& file, const std::string& line) {
+// Of a last line without its end: half of one goes, as nobody saw that reply; a whole one stays, and
+// `line` begins behind it.
+Result<void> end_last(int fd, const std::string& file, std::string& line) {
+  off_t size = ::lseek(fd, 0, SEEK_END);
+  char last = '\n';
+  if (size > 0 && ::pread(fd, &last, 1, size - 1) != 1) {
+    return fail(system_error("record to", file, errno));
+  }
+  if (last == '\n') return {};
+  Result<std::string> text = read_file(file, kRecordingBytesMax);
+  if (!text) return fail(std::move(text.error()));
+  std::size_t begin = text->rfind('\n') + 1;  // npos + 1 is 0
+  if (!is_half(std::string_view(*text).substr(begin))) {
+    line.insert(0, "\n");
+  } else if (::ftruncate(fd, static_cast<off_t>(begin)) != 0) {
+    return fail(system_error("record to", file, errno));
+  }
+  return {};
+}
+
+Result<void> append_locked(int fd, const std::string& file, std::string line) {
+  if (Result<void> ended = end_last(fd, file, line); !ended) return ended;
+  off_t before = ::lseek(fd, 0, SEEK_END);
+  if (before > 0 && static_cast<std::size_t>(before) + line.size() > kRecordingBytesMax) {
+    return fail(ErrorKind::invalid, file + " would be longer than the " +
+                                        std::to_string(kRecordingBytesMax) +
+                                        " bytes that are read again: record to another file");
+  }
   ssize_t written = ::write(fd, line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return {};
-  return fail(system_error("record to", file, written < 0 ? errno : ENOSPC));
+  int why = written < 0 ? errno : ENOSPC;
+  if (written > 0) (void)!::ftruncate(fd, before);  // else the next one cuts it off
+  return fail(system_error("record to", file, why));
+}
+
+// The line is there whole or not at all, and those of several models of a file do not mix.
+Result<void> append(int fd, const std::string& file, std::string line) {
+  while (::flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+  }
+  Result<void> added = append_locked(fd, file, std::move(line));
+  ::flock(fd, LOCK_UN);
+  return added;
 }
 
 class RecordingModel : public Model {
@@ -159,7 +207,7 @@ ModelSource recording(std::string file, ModelSource inner) {
              const std::string& name, Loop& loop) -> Result<std::unique_ptr<Model>> {
     Result<std::unique_ptr<Model>> model = inner(name, loop);
     if (!model || !*model) return model;
-    FileDescriptor end(::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+    FileDescriptor end(::open(file.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
     if (!end) return fail(system_error("record to", file, errno));
     return std::make_unique<RecordingModel>(loop, file, std::move(end), std::move(*model));
   };

@@ -6,6 +6,9 @@
 #include <store/test_home.h>
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include <fstream>
 
@@ -112,6 +115,65 @@ TEST_F(RecordedTest, AReplyThatCannotBeWrittenIsAnError) {
   Result<Reply> reply = ask(*recorder, "one");
   ASSERT_FALSE(reply);
   EXPECT_THAT(reply.error().message, HasSubstr("cannot record to"));
+}
+
+// A disk with room for half of a line.
+class NoRoom {
+ public:
+  explicit NoRoom(std::size_t bytes) : signal_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit now = {.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+  ~NoRoom() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, signal_);
+  }
+
+ private:
+  void (*signal_)(int);
+  rlimit before_ = {};
+};
+
+TEST_F(RecordedTest, HalfOfALineIsNeitherReadNorWrittenBehind) {
+  auto recorder = open(recording(file, scripted(conforming)), "test");
+  ASSERT_TRUE(ask(*recorder, "one"));
+  std::string whole = *read_file(file, 1u << 20);
+  {
+    NoRoom room(whole.size() + 20);
+    EXPECT_FALSE(ask(*recorder, "two"));
+  }
+  EXPECT_EQ(*read_file(file, 1u << 20), whole);
+  for (const char* half : {"{", R"({"digest": "01)", R"({"digest":"0123","reply":{"te)"}) {
+    std::ofstream(file, std::ios::app) << half;  // a process was killed
+    EXPECT_TRUE(ask(*open(recorded(), "recorded:" + file), "one")) << half;
+    ASSERT_TRUE(ask(*recorder, "one"));
+    EXPECT_TRUE(ask(*open(recorded(), "recorded:" + file), "one")) << half;
+  }
+  std::ofstream(file) << whole.substr(0, whole.size() - 1);  // by an editor
+  ASSERT_TRUE(ask(*recorder, "two"));
+  auto model = open(recorded(), "recorded:" + file);
+  EXPECT_TRUE(ask(*model, "one"));
+  EXPECT_TRUE(ask(*model, "two"));
+}
+
+TEST_F(RecordedTest, WhatWouldNotBeReadAgainIsNotWritten) {
+  std::ofstream(file).close();
+  std::filesystem::resize_file(file, (256u << 20) - 10);  // holes
+  std::ofstream(file, std::ios::app) << "\n";
+  auto recorder = open(recording(file, scripted(conforming)), "test");
+  Result<Reply> reply = ask(*recorder, "one");
+  ASSERT_FALSE(reply);
+  EXPECT_THAT(reply.error().message, HasSubstr("record to another file"));
+}
+
+TEST_F(RecordedTest, WhatWasNoRecordingIsNotCutOff) {
+  std::ofstream(file) << "notes\nwithout an end";
+  auto recorder = open(recording(file, scripted(conforming)), "test");
+  ASSERT_TRUE(ask(*recorder, "one"));
+  EXPECT_TRUE(read_file(file, 1u << 20)->starts_with("notes\nwithout an end\n{"));
 }
 
 }  // namespace
