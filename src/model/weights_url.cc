@@ -67,7 +67,8 @@ Result<std::string> hash_of(std::string_view name, std::string_view fragment) {
 
 bool is_loopback(std::string_view url) {
   std::string_view host = authority(url);
-  if (host.starts_with("[::1]")) return true;
+  host.remove_prefix(host.rfind('@') + 1);  // a user may look like a host; npos + 1 is 0
+  if (host.starts_with('[')) return host == "[::1]" || host.starts_with("[::1]:");
   host = host.substr(0, host.find(':'));
   bool numbers = host.find_first_not_of("0123456789.") == host.npos;
   return host == "localhost" || (numbers && host.starts_with("127."));
@@ -92,7 +93,10 @@ Result<std::optional<WeightsUrl>> weights_url(std::string_view name) {
   if (authority(out.url).contains('@')) {
     return wrong("…", "has a user or password in its URL, and names of models are written down");
   }
-  if (out.url.find_first_of(" \t\r\n") != out.url.npos) return wrong(name, "has white space");
+  // The name is shown within quotes, in commands to copy.
+  if (out.url.find_first_of(" \t\r\n'") != out.url.npos) {
+    return wrong(name, "has white space or a quote");
+  }
   if (out.url.starts_with("http://") && !is_loopback(out.url)) {
     return wrong(name, "would come over http, which anybody on the way can change");
   }

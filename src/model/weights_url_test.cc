@@ -47,10 +47,23 @@ TEST(WeightsUrlTest, WhatIsMissingIsSaid) {
   EXPECT_THAT(message("hf:x.gguf#sha256=" + kHex), HasSubstr("lacks OWNER, REPO or FILE"));
   EXPECT_THAT(message("hf:a/../x.gguf#sha256=" + kHex), HasSubstr("no"));
   EXPECT_THAT(message("hf:a/b/c d.gguf#sha256=" + kHex), HasSubstr("file of a hub"));
+  EXPECT_THAT(message("https://host/';rm${IFS}x;'.gguf#sha256=" + kHex), HasSubstr("a quote"));
   EXPECT_THAT(message("http://host/x.gguf#sha256=" + kHex), HasSubstr("over http"));
   EXPECT_THAT(message("http://127.evil.org/x.gguf#sha256=" + kHex), HasSubstr("over http"));
   EXPECT_THAT(message("https://me:secret@host/x.gguf#sha256=" + kHex),
               testing::AllOf(HasSubstr("a user or password"), testing::Not(HasSubstr("secret"))));
+}
+
+TEST(WeightsUrlTest, OnlyTheHostSaysThatItIsThisMachine) {
+  for (const char* url : {"http://localhost", "http://127.0.0.1:80/x", "http://[::1]:80/x",
+                          "http://me@localhost/x"}) {
+    EXPECT_TRUE(is_loopback(url)) << url;
+  }
+  for (const char* url :
+       {"http://localhost:80@evil.org/x", "http://127.0.0.1@evil.org/x", "http://[::1]@evil.org/x",
+        "http://[::1].evil.org/x", "http://evil.org"}) {
+    EXPECT_FALSE(is_loopback(url)) << url;
+  }
 }
 
 TEST(WeightsUrlTest, WhatIsNotHereNamesTheCommand) {

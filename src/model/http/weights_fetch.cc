@@ -80,6 +80,10 @@ class Fetch {
       co_return file_;
     }
     part_ = &*part;
+    // What is shorter than the mark of its kind is not worth going on from.
+    if (part_->size() < kMagic.size()) {
+      if (Result<void> anew = part_->begin_anew(); !anew) co_return anew.error();
+    }
     before_ = part_->size();
     Result<void> got = co_await get_all().result();
     if (got && before_ > 0 && !part_->matches(what_.weights.sha256)) {
@@ -127,6 +131,7 @@ class Fetch {
     for (int redirects = 0; redirects <= limits::kRedirectsMax; ++redirects) {
       Result<HttpResponse> head = co_await client_.send(call_to(url)).result();
       if (own_) co_await fail(*own_);
+      if (other_) head = std::move(*other_);
       if (!head) co_await fail(no_answer(std::move(head.error())));
       if (head->status == kOk || head->status == kPartial) {
         co_await finished(*head);
@@ -166,8 +171,12 @@ class Fetch {
     }
     begun_ = false;
     own_.reset();
+    other_.reset();
     call.on_body = [this](const HttpResponse& head, std::string_view bytes) -> Result<void> {
-      if (head.status != kOk && head.status != kPartial) return {};
+      if (head.status != kOk && head.status != kPartial) {
+        other_ = head;
+        return fail(ErrorKind::cancelled, "what it says more is not waited for");
+      }
       Result<void> took = take(head, bytes);
       if (!took) own_ = took.error();
       return took;
@@ -257,6 +266,7 @@ class Fetch {
   bool begun_ = false;
   std::string first_ = {};  // bytes of the file
   std::optional<Error> own_ = {};  // why we ended the call
+  std::optional<HttpResponse> other_ = {};  // not the file: its body may never end
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <base/file.h>
 #include <base/hash.h>
 #include <base/scope.h>
+#include <model/http/weights_part.h>
 #include <net/http_server.h>
 
 #include <fcntl.h>
@@ -29,6 +30,7 @@ struct Host {
   int breaks = 0;             // how often
   int status = 0;             // instead of the file
   std::string location = {};  // of "/moved.gguf"
+  Loop* endless = nullptr;    // that reply has a body without an end
   std::vector<std::string> asked = {};  // "TARGET RANGE IF-RANGE"
 };
 
@@ -40,6 +42,11 @@ std::string header(const HttpRequest& request, std::string_view name) {
 Task<void> give(HttpExchange& exchange, Host& host) {
   const HttpRequest& request = exchange.request();
   host.asked.push_back(request.url + header(request, "range") + header(request, "if-range"));
+  if (request.url == "/moved.gguf" && host.endless) {
+    co_await exchange.begin({.status = 302, .headers = {{"location", host.location}}});
+    co_await exchange.write("moved");
+    co_await host.endless->sleep(std::chrono::hours(1));
+  }
   if (request.url == "/moved.gguf") {
     co_await exchange.respond({.status = 302, .headers = {{"location", host.location}}});
     co_return;
@@ -197,6 +204,12 @@ TEST_F(WeightsFetchTest, FollowsRedirects) {
   EXPECT_EQ(content(fetch("/moved.gguf")), host.file);
 }
 
+TEST_F(WeightsFetchTest, ARedirectIsFollowedBeforeItsBodyEnds) {
+  host.location = "/x.gguf";
+  host.endless = loop.get();
+  EXPECT_EQ(content(fetch("/moved.gguf")), host.file);
+}
+
 TEST_F(WeightsFetchTest, RefusesRedirectsThatLeaveSafetyOrNeverEnd) {
   host.location = "http://example.org/x.gguf?secret=1";
   EXPECT_THAT(message("/moved.gguf"),
@@ -268,6 +281,29 @@ TEST_F(WeightsFetchTest, OneProcessAtATime) {
   EXPECT_THAT(file.error().message, HasSubstr("another process"));
   ::close(held);
   EXPECT_EQ(content(fetch()), host.file);
+}
+
+TEST_F(WeightsFetchTest, GoesOnBehindAFewBytes) {
+  leave("GG");
+  EXPECT_EQ(content(fetch()), host.file);
+}
+
+TEST_F(WeightsFetchTest, WhatSomebodyElseBeganAnewIsLeftToThem) {
+  ASSERT_TRUE(make_directories(folder));
+  std::string name = folder + "/x.gguf";
+  Result<WeightsPart> mine = WeightsPart::open(name);
+  ASSERT_TRUE(mine && mine->add(host.file));
+  fs::remove(name + ".part");
+  Result<WeightsPart> theirs = WeightsPart::open(name);
+  ASSERT_TRUE(theirs && theirs->add("GGUF"));
+  Result<void> kept = mine->keep(sha256);
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().kind, ErrorKind::conflict);
+  EXPECT_FALSE(fs::exists(name));
+  mine->remove();
+  EXPECT_EQ(read_file(name + ".part", 1u << 20), "GGUF");
+  EXPECT_TRUE(theirs->add(host.file.substr(4)) && theirs->keep(sha256));
+  EXPECT_EQ(read_file(name, 1u << 20), host.file);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fmt/core.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 namespace ragent {
 namespace {
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kReadBytes = 1u << 20;
 constexpr std::size_t kEtagBytesMax = 1024;
 constexpr mode_t kMode = 0644;
+constexpr int kOpensMax = 10;  // of files that others take away between opening and locking
 constexpr double kMegabyte = 1e6;
 
 std::string etag_path(const std::string& path) { return path + ".etag"; }
@@ -24,17 +26,26 @@ std::string etag_path(const std::string& path) { return path + ".etag"; }
 
 Result<WeightsPart> WeightsPart::open(const std::string& file) {
   WeightsPart part(file);
-  part.opened_.reset(::open(part.path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode));
-  if (!part.opened_) return fail(system_error("open", part.path_, errno));
-  if (::flock(part.opened_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(ErrorKind::conflict,
-                part.path_ + " is being fetched by another process: wait for it");
+  for (int opens = 0; !part.stands(); ++opens) {
+    part.opened_.reset(::open(part.path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode));
+    if (!part.opened_) return fail(system_error("open", part.path_, errno));
+    if (::flock(part.opened_.get(), LOCK_EX | LOCK_NB) != 0 || opens == kOpensMax) {
+      return fail(ErrorKind::conflict,
+                  part.path_ + " is being fetched by another process: wait for it");
+    }
   }
   if (Result<void> read = part.read_again(); !read) return fail(std::move(read.error()));
   if (part.size_ > 0) {
     part.etag_ = read_file(etag_path(part.path_), kEtagBytesMax).value_or("");
   }
   return part;
+}
+
+bool WeightsPart::stands() const {
+  struct stat opened = {};
+  struct stat named = {};
+  return opened_ && ::fstat(opened_.get(), &opened) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 Result<void> WeightsPart::read_again() {
@@ -82,6 +93,7 @@ Result<void> WeightsPart::begin_anew() {
 }
 
 void WeightsPart::remove() {
+  if (!stands()) return;
   std::error_code ignored;
   fs::remove(path_, ignored);
   fs::remove(etag_path(path_), ignored);
@@ -108,6 +120,9 @@ Result<void> WeightsPart::keep(const std::string& sha256) {
                             sha256, found));
   }
   if (::fsync(opened_.get()) != 0) return fail(system_error("sync", path_, errno));
+  if (!stands()) {
+    return fail(ErrorKind::conflict, path_ + " was removed while it was fetched: fetch it again");
+  }
   if (::rename(path_.c_str(), file_.c_str()) != 0) {
     return fail(system_error("rename", path_, errno));
   }

@@ -28,11 +28,15 @@ class WeightsPart {
   // Whether there is room for so many more; with what there is.
   Result<void> check_room(std::uint64_t bytes) const;
   bool matches(const std::string& sha256) const { return hash_->hex() == sha256; }
-  // Durably under its own name when the hash is this one. Error{invalid}: it is another one.
+  // Durably under its own name when the hash is this one. Error{invalid}: it is another one;
+  // conflict: somebody removed what came.
   Result<void> keep(const std::string& sha256);
 
  private:
   explicit WeightsPart(const std::string& file) : file_(file), path_(file + ".part") {}
+  // Whether FILE.part is still the one that was opened: what has another name by now, or none, or
+  // was begun anew by somebody else, is locked for nothing.
+  bool stands() const;
   Result<void> read_again();  // what is there, for its hash
 
   std::string file_;
