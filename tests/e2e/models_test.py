@@ -293,6 +293,13 @@ class Completion(Case):
                          RAGENT_MODEL="scripted:script.jsonl")[-1]["run"]
         self.assertEqual(self.complete("ragent", "trace", run[:4]), [run])
 
+    def test_a_name_is_never_a_command(self):
+        agent = self.folder / "agents" / "$(touch owned)"
+        agent.mkdir()
+        (agent / "agent.toml").write_text("")
+        self.assertIn("desk", self.complete("ragent", "run", ""))
+        self.assertFalse((self.folder / "owned").exists())
+
     def test_every_shell_has_every_command(self):
         for shell in ("bash", "zsh", "fish"):
             out, _ = self.ragent("completion", shell)

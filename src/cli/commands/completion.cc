@@ -6,16 +6,19 @@
 namespace ragent::cli {
 namespace {
 
-// Agents and runs are looked up when Tab is pressed: these lines print them, one a line.
+// Agents and runs are looked up when Tab is pressed: these lines print them, one a line. Only words
+// of letters that no shell reads anything into: a folder may be named $(…), and bash expands them.
 constexpr std::string_view kAgents =
-    R"sh(for f in agents/*/agent.toml; do [ -f "$f" ] && basename "$(dirname "$f")"; done)sh";
+    R"sh(for f in agents/*/agent.toml; do [ -f "$f" ] && basename "$(dirname "$f")"; done |
+  LC_ALL=C grep -x '[A-Za-z0-9._-]*')sh";
 constexpr std::string_view kRuns =
-    R"sh(ragent runs --json 2>/dev/null | sed -n 's/.*"run": *"\([^"]*\)".*/\1/p')sh";
+    R"sh(ragent runs --json 2>/dev/null | sed -n 's/.*"run": *"\([A-Za-z0-9]*\)".*/\1/p')sh";
 
 // What stands between two @ is put in below: names of commands, their options, the lines above.
 constexpr std::string_view kBash = R"sh(# ragent: completion for bash
 _ragent_agents() { @AGENTS@; }
 _ragent_runs() { @RUNS@; }
+_ragent_files() { compopt -o filenames 2>/dev/null; } # they are quoted where that is needed
 _ragent() {
   local word="${COMP_WORDS[COMP_CWORD]}" command="${COMP_WORDS[1]}" options=""
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -23,10 +26,12 @@ _ragent() {
     return
   fi
   case "${COMP_WORDS[COMP_CWORD-1]}" in
-    --home) COMPREPLY=($(compgen -d -- "$word")); return ;;
-    --html|--image|--record|--edit) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --home) _ragent_files; COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --html|--image|--record|--edit)
+      _ragent_files; COMPREPLY=($(compgen -f -- "$word")); return ;;
     --planner) COMPREPLY=($(compgen -W "direct react" -- "$word")); return ;;
-    --model) COMPREPLY=($(compgen -W "local/default local/small" -f -- "$word")); return ;;
+    --model)
+      _ragent_files; COMPREPLY=($(compgen -W "local/default local/small" -f -- "$word")); return ;;
   esac
   case "$command" in
 @BASH_CASES@  esac
@@ -36,7 +41,8 @@ _ragent() {
   fi
   [ "$COMP_CWORD" -eq 2 ] || return
   case "$command" in
-    run|chat|check|doctor) COMPREPLY=($(compgen -W "$(_ragent_agents)" -d -- "$word")) ;;
+    run|chat|check|doctor)
+      _ragent_files; COMPREPLY=($(compgen -W "$(_ragent_agents)" -d -- "$word")) ;;
     fork|trace|resume|resolve|cancel) COMPREPLY=($(compgen -W "$(_ragent_runs)" -- "$word")) ;;
     models) COMPREPLY=($(compgen -W "fetch openai anthropic" -- "$word")) ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$word")) ;;
