@@ -82,11 +82,10 @@ DevAgent::~DevAgent() {
 }
 
 Result<std::string> DevAgent::keep_old() {
-  if (!keeping_) {
-    Result<void> written = write_file_atomic(kept_, text_);
-    if (!written) return fail(std::move(written.error()));
-    keeping_ = true;
-  }
+  // Each time: another chat with this agent has the same file, and takes it away when it ends.
+  Result<void> written = write_file_atomic(kept_, text_);
+  if (!written) return fail(std::move(written.error()));
+  keeping_ = true;
   return kept_;
 }
 

@@ -69,5 +69,17 @@ TEST_F(DevAgentTest, KeepsTheOldAgentWhileTheNewOneIsBroken) {
   EXPECT_FALSE(load_agent(broken.path));  // it is gone
 }
 
+// Of two chats with one broken agent the first that ends takes the file along.
+TEST_F(DevAgentTest, TheOldTextComesBackWhenSomebodyTookItAway) {
+  DevAgent dev(home_.folder(), load());
+  {
+    DevAgent other(home_.folder(), load());
+    write(with("effect", "efect"));
+    EXPECT_TRUE(load_agent(other.reload().path));
+    EXPECT_TRUE(load_agent(dev.reload().path));
+  }
+  EXPECT_TRUE(load_agent(dev.reload().path));
+}
+
 }  // namespace
 }  // namespace ragent::cli

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 namespace ragent::cli {
 namespace {
@@ -64,9 +65,19 @@ std::vector<std::string> InputHistory::load() {
 Result<void> InputHistory::add(const std::string& entry) {
   std::string line = as_line(entry);
   if (line.size() > limits::kChatHistoryEntryBytesMax) return {};
-  FileDescriptor file(
-      ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode));
-  if (!file) return fail(system_error("open", file_, errno));
+  constexpr int kFlags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  FileDescriptor file(::open(file_.c_str(), kFlags, kMode));
+  struct stat found = {};
+  if (!file || ::fstat(file.get(), &found) != 0) return fail(system_error("open", file_, errno));
+  if (!S_ISREG(found.st_mode)) {
+    return fail(ErrorKind::invalid, "expected " + file_ + " to be a regular file");
+  }
+  if ((found.st_mode & 0777) != kMode && ::fchmod(file.get(), kMode) != 0) {
+    return fail(system_error("set the mode of", file_, errno));
+  }
+  char last = '\n';
+  if (found.st_size > 0) (void)!::pread(file.get(), &last, 1, found.st_size - 1);
+  if (last != '\n') line.insert(0, "\n");  // what the disk had no more room for is not joined
   // One write: lines of two chats do not mix.
   if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
     return fail(system_error("write", file_, errno));

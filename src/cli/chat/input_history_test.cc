@@ -50,5 +50,21 @@ TEST(InputHistoryTest, AFileThatCannotBeWrittenIsSaid) {
   EXPECT_NE(added.error().message.find("chat_history"), std::string::npos);
 }
 
+TEST(InputHistoryTest, AFileThatIsNotAsItWasMadeIsMendedOrLeft) {
+  TestHome home;
+  std::string file = home.folder() + "/chat_history";
+  ASSERT_TRUE(write_file_atomic(file, "open to all\nhalf of a li", 0644));
+  ASSERT_TRUE(InputHistory(file).add("next"));
+  EXPECT_THAT(InputHistory(file).load(), ElementsAre("open to all", "half of a li", "next"));
+  struct stat status = {};
+  ASSERT_EQ(::stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+
+  ASSERT_EQ(::unlink(file.c_str()), 0);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  EXPECT_FALSE(InputHistory(file).add("one"));  // at once
+  EXPECT_THAT(InputHistory(file).load(), ElementsAre());
+}
+
 }  // namespace
 }  // namespace ragent::cli
