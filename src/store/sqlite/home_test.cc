@@ -336,5 +336,15 @@ TEST(Home, AHundredTenantsTakeTurnsAtTheOpenFiles) {
   EXPECT_THAT(store->tenants().turns(Tenant::parse("t0").value(), "s", 0).value(), SizeIs(2));
 }
 
+TEST(Home, ALinkForALockIsNotFollowed) {
+  const TestHome home;
+  std::filesystem::create_directories(home.path());
+  const std::string other = home.folder() + "/precious";
+  write_file(other, "as it was");
+  std::filesystem::create_symlink(other, home.path() + "/lock");
+  EXPECT_FALSE(open_sqlite_store(home.path()));
+  EXPECT_EQ(read_file(other, kFileMax), "as it was");
+}
+
 }  // namespace
 }  // namespace ragent
