@@ -262,7 +262,8 @@ void Reader::read_object(const Shape& shape, const Json& json, void* value, cons
     bool known = false;
     for (std::string_view name : shape.names) known = known || name == entry.key;
     if (known) continue;
-    fault(member(path, entry.key), "is not a known field" + did_you_mean(entry.key, shape.names));
+    std::string at = member(path, printable(entry.key, kShownBytesMax));
+    fault(at, "is not a known field" + did_you_mean(entry.key, shape.names));
   }
 }
 

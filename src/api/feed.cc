@@ -106,7 +106,7 @@ Task<std::optional<Feed::News>> Feed::next(TimePoint until) {
     if (!handle_) co_return std::nullopt;
     News news = first_ ? *std::exchange(first_, std::nullopt) : handle_->state()->take();
     if (!news.any()) {
-      if (!co_await this->news(until)) co_return std::nullopt;
+      if (!co_await wait(until)) co_return std::nullopt;
       continue;
     }
     if (news.event && !fresh(*news.event)) continue;
@@ -123,7 +123,7 @@ Task<std::optional<Feed::News>> Feed::next(TimePoint until) {
 }
 
 // Until the handle has something to tell; false: the time has passed.
-Task<bool> Feed::news(TimePoint until) {
+Task<bool> Feed::wait(TimePoint until) {
   signal_.reset();
   const int fd = handle_->fd();
   if (fd < 0) {

@@ -53,7 +53,7 @@ class Feed {
   Task<void> read(std::uint64_t before);  // records that the store has, up to that number
   bool fresh(const Event& event);  // not told by a record that was read
   std::optional<News> ready();
-  Task<bool> news(TimePoint until);
+  Task<bool> wait(TimePoint until);
 
   FeedParts parts_;
   std::string run_;

@@ -1,5 +1,6 @@
 #include <api/routes.h>
 
+#include <api/begin.h>
 #include <base/text.h>
 #include <net/sse.h>
 #include <runtime/records.h>
@@ -40,6 +41,26 @@ std::string ended_text(const std::string& run, const Event& event, const Result<
     data["error"] = problem_body(result.error(), 500);
   }
   return data.dump();
+}
+
+// As a stream says it. `ended`: what the result is of, which was told before it.
+SseEvent said_of(const std::string& run, const Feed::News& news,
+                 const std::optional<Event>& ended) {
+  if (news.event) {
+    const Json data = to_json(*news.event);
+    return {.event = data.text("kind"),
+            .id = news.event->id > 0 ? std::to_string(news.event->id) : "",
+            .data = data.dump()};
+  }
+  if (!news.standing.empty()) {
+    return {.event = std::string(kStanding), .data = Json::object({{"why", news.standing}}).dump()};
+  }
+  if (ended) {
+    return {.event = std::string(kEnded), .data = ended_text(run, *ended, *news.result)};
+  }
+  const Error lost{.kind = ErrorKind::internal, .message = "the run's end was not told"};
+  const Error& error = *news.result ? lost : news.result->error();
+  return {.event = std::string(kFailed), .data = problem_body(error, 500).dump()};
 }
 
 }  // namespace
@@ -197,10 +218,8 @@ Task<void> Routes::start(Asked& asked) {
   }
   const OnBusy on_busy = start.options.on_busy;
   RunHandle handle =
-      co_await blocking([&engine = parts_.engine, start = std::move(start)]() -> Result<RunHandle> {
-        Result<Agent> agent = load_agent(start.agent);
-        if (!agent) return fail(std::move(agent.error()));
-        return engine.start(*agent, start.input, start.options);
+      co_await blocking([&engine = parts_.engine, start = std::move(start)]() mutable {
+        return start_on(engine, std::move(start));
       });
   if (wants_stream(body)) {
     co_return co_await stream(asked, co_await Feed::of(parts_, std::move(handle), on_busy));
@@ -211,11 +230,11 @@ Task<void> Routes::start(Asked& asked) {
 
 Task<void> Routes::fork(Asked& asked) {
   ForkOptions options = co_await read_fork(co_await body_of(asked.request()));
-  RunHandle handle =
+  const Forked forked =
       co_await blocking([&engine = parts_.engine, run = asked.name, options = std::move(options)] {
-        return engine.fork(run, options);
+        return fork_on(engine, run, options);
       });
-  co_await asked.exchange.respond(json_response(to_json(forked_of(handle)), 201));
+  co_await asked.exchange.respond(json_response(to_json(forked), 201));
 }
 
 Task<void> Routes::runs(Asked& asked) {
@@ -267,42 +286,21 @@ Task<void> Routes::stream(Asked& asked, std::unique_ptr<Feed> feed) {
   co_await asked.exchange.begin(
       {.headers = {{"content-type", "text/event-stream"}, {"cache-control", "no-store"}}});
   const Json names = Json::object({{"run", feed->run()}, {"session", feed->session()}});
-  std::string text = co_await sse_text({.event = std::string(kOpened), .data = names.dump()});
-  std::optional<Event> ended;  // told together with its result, which comes next
+  co_await asked.exchange.write(
+      co_await sse_text({.event = std::string(kOpened), .data = names.dump()}));
+  std::optional<Event> ended;  // said together with its result, which comes next
   for (;;) {
-    if (!text.empty()) co_await asked.exchange.write(text);
-    text.clear();
     const std::optional<Feed::News> news =
         co_await feed->next(parts_.loop.now() + limits::kStreamBeat);
     if (feed->interrupted()) co_return;
-    SseEvent said;
     if (!news) {
-      text = kBeat;
-      continue;
-    }
-    if (news->event && news->event->kind == Event::Kind::ended) {
+      co_await asked.exchange.write(kBeat);
+    } else if (news->event && news->event->kind == Event::Kind::ended) {
       ended = news->event;
-      continue;
-    }
-    if (news->event) {
-      const Json data = to_json(*news->event);
-      said.event = data.text("kind");
-      said.data = data.dump();
-      if (news->event->id > 0) said.id = std::to_string(news->event->id);
-    } else if (!news->standing.empty()) {
-      said.event = kStanding;
-      said.data = Json::object({{"why", news->standing}}).dump();
-    } else if (ended) {
-      said.event = kEnded;
-      said.data = ended_text(feed->run(), *ended, *news->result);
     } else {
-      said.event = kFailed;
-      const Error lost{.kind = ErrorKind::internal, .message = "the run's end was not told"};
-      said.data = problem_body(*news->result ? lost : news->result->error(), 500).dump();
+      co_await asked.exchange.write(co_await sse_text(said_of(feed->run(), *news, ended)));
+      if (news->result) co_return;
     }
-    text = co_await sse_text(said);
-    if (!news->result) continue;
-    co_return co_await asked.exchange.write(text);
   }
 }
 

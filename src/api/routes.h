@@ -12,6 +12,7 @@
 #include <net/http_server.h>
 
 #include <set>
+#include <span>
 
 namespace ragent::api {
 

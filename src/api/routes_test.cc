@@ -114,7 +114,7 @@ TEST_F(RoutesTest, ARunIsForked) {
   EXPECT_EQ(parse_json(events.back().data)->find("body")->text("text"), "No seat.");
   EXPECT_EQ(house.json("GET", "/v1/runs/" + forked.text("run")).text("parent"), run + "@0:3");
   EXPECT_EQ(house.ledger().size(), 1u);
-  EXPECT_THAT(detail("POST", path, "{}", 400), HasSubstr("\"at\""));
+  EXPECT_THAT(detail("POST", path, "{}", 400), HasSubstr("at: is required"));
   EXPECT_THAT(detail("POST", path, R"({"at": "0:9"})", 404), HasSubstr("has the steps 0:0 to 0:3"));
   EXPECT_THAT(detail("POST", "/v1/runs/none/fork", R"({"at": "0:3"})", 404), HasSubstr("none"));
 }

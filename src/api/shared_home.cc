@@ -1,5 +1,6 @@
 #include <api/shared_home.h>
 
+#include <api/begin.h>
 #include <base/home.h>
 #include <base/ids.h>
 #include <base/text.h>
@@ -119,32 +120,6 @@ Result<void> SharedHome::Followed::take(const SseEvent& said) {
   return {};
 }
 
-// What a call waits for; dropped without an answer, as closing does, it says so.
-template <class T>
-class SharedHome::Answering {
- public:
-  struct Call {
-    std::mutex mutex = {};
-    std::condition_variable changed = {};
-    std::optional<Result<T>> result = {};
-  };
-  explicit Answering(std::shared_ptr<Call> call) : call_(std::move(call)) {}
-  Answering(Answering&&) noexcept = default;
-  Answering& operator=(Answering&&) = delete;
-  ~Answering() {
-    if (call_) give(fail(closed()));
-  }
-  void give(Result<T> result) {
-    const std::shared_ptr<Call> call = std::move(call_);
-    const std::lock_guard lock(call->mutex);
-    call->result.emplace(std::move(result));
-    call->changed.notify_all();
-  }
-
- private:
-  std::shared_ptr<Call> call_;  // shared with the caller
-};
-
 SharedHome::SharedHome(EngineOptions options)
     : home_(home_folder(options.home)), model_(options.model) {
   options.home = home_;
@@ -159,12 +134,9 @@ SharedHome::~SharedHome() { close(); }
 
 template <class T>
 Result<T> SharedHome::on_loop(std::function<Task<T>()> body) {
-  auto call = std::make_shared<typename Answering<T>::Call>();
-  auto work = [](std::function<Task<T>()> what, Answering<T> answer) -> Task<void> {
-    answer.give(co_await what().result());
-  };
-  loop_->post([this, work, body = std::move(body), answer = Answering<T>(call)]() mutable {
-    if (!closing_) scope_->spawn(work(std::move(body), std::move(answer)));
+  auto call = std::make_shared<Call<T>>();
+  loop_->post([this, body = std::move(body), answer = Answering<T>(call, closed)]() mutable {
+    if (!closing_) scope_->spawn(answered<T>(std::move(body), std::move(answer)));
   });
   if (closing_) loop_->drop_posted();  // nobody runs it any more
   std::unique_lock lock(call->mutex);
@@ -183,7 +155,7 @@ Result<T> SharedHome::either(const Work<T>& work) {
     if (said->json) return work.read(*said->json);
     if (!said->lost) return fail(hangs(std::move(said->json.error())));
     if (lost == kLostMax) return fail(std::move(said->json.error()));
-    Result<Owner> found = on_loop<Owner>([this] { return find_owner(false); });
+    Result<void> found = on_loop<void>([this] { return find_owner(false); });
     if (!found) return fail(std::move(found.error()));
   }
 }
@@ -231,7 +203,7 @@ Error SharedHome::unanswered(Error owned, const Error& silent, bool first) const
 }
 
 // Ours, when nobody owns it now; else whoever answers.
-Task<Owner> SharedHome::find_owner(bool first) {
+Task<void> SharedHome::find_owner(bool first) {
   const TimePoint until = loop_->now() + limits::kTakeOverTime;
   for (;;) {
     Result<void> ours = {};
@@ -242,7 +214,7 @@ Task<Owner> SharedHome::find_owner(bool first) {
     if (ours) {
       owner_ = ::getpid();
       owns_ = true;
-      co_return Owner{.pid = owner_};
+      co_return;
     }
     const Error owned = ours.error();
     if (owned.kind != ErrorKind::conflict) co_await fail(owned);
@@ -250,7 +222,7 @@ Task<Owner> SharedHome::find_owner(bool first) {
     Result<Owner> other = co_await client_->owner(std::max(left, kTryAgain * 10)).result();
     if (other) {
       owner_ = other->pid;
-      co_return *other;
+      co_return;
     }
     if (other.error().kind == ErrorKind::conflict) co_await fail(std::move(other.error()));
     if (loop_->now() >= until) co_await fail(unanswered(owned, other.error(), first));
@@ -260,9 +232,7 @@ Task<Owner> SharedHome::find_owner(bool first) {
 
 Result<void> SharedHome::open() {
   thread_ = std::jthread([this] { loop_->run([this] { return closing_.load(); }); });
-  Result<Owner> found = on_loop<Owner>([this] { return find_owner(true); });
-  if (!found) return fail(std::move(found.error()));
-  return {};
+  return on_loop<void>([this] { return find_owner(true); });
 }
 
 void SharedHome::close() {
@@ -295,11 +265,7 @@ void SharedHome::wait(std::mutex& mutex, std::condition_variable& changed,
 
 Result<RunHandle> SharedHome::start(StartRequest request) {
   request.agent = absolute(request.agent);  // whoever goes on with the run may be in another folder
-  if (owns_) {
-    Result<Agent> agent = load_agent(request.agent);
-    if (!agent) return fail(std::move(agent.error()));
-    return engine_->start(*agent, std::move(request.input), std::move(request.options));
-  }
+  if (owns_) return start_on(*engine_, std::move(request));
   RunOptions& options = request.options;
   options.model = absolute_model(options.model.empty() ? model_ : options.model);
   if (options.key.empty() && options.on_busy != OnBusy::steer) {
@@ -323,15 +289,12 @@ Result<RunHandle> SharedHome::fork(const std::string& run, ForkOptions options) 
   options.model = absolute_model(options.model);
   // Asked again, when the owner ended before it answered, it is the same fork.
   if (options.key.empty()) options.key = new_uid(loop_->wall(), *make_system_random());
-  Result<Forked> forked = either<Forked>({.here = [&](Engine& engine) -> Result<Forked> {
-                                            Result<RunHandle> handle = engine.fork(run, options);
-                                            if (!handle) return fail(std::move(handle.error()));
-                                            return forked_of(*handle);
-                                          },
-                                          .there = {.method = "POST",
-                                                    .path = "/v1/runs/" + encoded(run) + "/fork",
-                                                    .body = to_json(options).dump()},
-                                          .read = read_forked});
+  Result<Forked> forked =
+      either<Forked>({.here = [&](Engine& engine) { return fork_on(engine, run, options); },
+                      .there = {.method = "POST",
+                                .path = "/v1/runs/" + encoded(run) + "/fork",
+                                .body = to_json(options).dump()},
+                      .read = read_forked});
   if (!forked) return fail(std::move(forked.error()));
   return attach(forked->run, forked->records);
 }
@@ -411,7 +374,7 @@ Task<void> SharedHome::follow_on(std::shared_ptr<Followed> run) {
   for (;;) {
     const bool goes_on = co_await (owns_ ? follow_here(run) : follow_there(run));
     if (!goes_on) co_return;
-    Result<Owner> found = co_await find_owner(false).result();
+    Result<void> found = co_await find_owner(false).result();
     if (!found) co_return run->end(fail(std::move(found.error())));
     if (++run->lost > 1) co_await loop_->sleep(kTryAgain);
   }
@@ -420,11 +383,9 @@ Task<void> SharedHome::follow_on(std::shared_ptr<Followed> run) {
 Task<std::unique_ptr<Feed>> SharedHome::feed_of(std::shared_ptr<Followed> run) {
   FeedParts parts{*loop_, *pool_, *engine_, home_};
   if (!run->start) co_return co_await Feed::attach(parts, run->run, run->last);
-  RunHandle handle = co_await offload(
-      *loop_, *pool_, [&engine = *engine_, start = *run->start]() -> Result<RunHandle> {
-        Result<Agent> agent = load_agent(start.agent);
-        if (!agent) return fail(std::move(agent.error()));
-        return engine.start(*agent, start.input, start.options);
+  RunHandle handle =
+      co_await offload(*loop_, *pool_, [&engine = *engine_, start = *run->start]() mutable {
+        return start_on(engine, std::move(start));
       });
   co_return co_await Feed::of(parts, std::move(handle), run->start->options.on_busy);
 }

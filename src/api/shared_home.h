@@ -11,6 +11,7 @@
 
 #include <api/client.h>
 #include <api/feed.h>
+#include <base/call.h>
 #include <base/scope.h>
 
 #include <atomic>
@@ -51,15 +52,12 @@ class SharedHome final : public HandleOwner, public std::enable_shared_from_this
     std::function<Result<T>(const Json&)> read;
   };
   template <class T>
-  class Answering;
-
-  template <class T>
   Result<T> on_loop(std::function<Task<T>()> body);
   // Again, when the owner ends meanwhile.
   template <class T>
   Result<T> either(const Work<T>& work);
   Result<void> change(const std::string& run, const Work<void>& work);  // it may go on by that
-  Task<Owner> find_owner(bool first);
+  Task<void> find_owner(bool first);
   Error unanswered(Error owned, const Error& silent, bool first) const;
   Error hangs(Error error) const;
 

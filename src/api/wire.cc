@@ -4,108 +4,88 @@
 #include <base/written_json.h>
 #include <runtime/records.h>
 
-#include <algorithm>
-#include <array>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 namespace ragent::api {
 namespace {
 
 using std::chrono::milliseconds;
 
-struct Member {
-  std::string_view name;
-  std::string_view type;  // as Json::type_name says; "any"
-  bool required = false;
+// The bodies of requests. What is no optional must be there, and null counts as absent.
+struct BudgetBody {
+  std::optional<std::int64_t> steps = {};
+  std::optional<std::int64_t> tokens = {};
+  std::optional<std::int64_t> time_ms = {};
+};
+struct InputBody {
+  std::optional<std::string> text = {};
+  std::optional<Json> parts = {};
+  std::optional<Json> schema = {};
+  std::optional<Json> state = {};
+};
+struct StartBody {
+  std::string agent = {};
+  Json input = {};
+  std::optional<std::string> session = {};
+  std::optional<std::string> key = {};
+  std::optional<OnBusy> on_busy = {};
+  std::optional<std::string> model = {};
+  std::optional<std::string> planner = {};
+  std::optional<BudgetBody> budget = {};
+  std::optional<std::int64_t> deadline_ms = {};
+  std::optional<std::int64_t> seed = {};
+  std::optional<bool> stream = {};  // see wants_stream()
+};
+struct ForkBody {
+  std::string at = {};
+  std::optional<Json> edit = {};  // see read_fork(): null is one, too
+  std::optional<std::string> model = {};
+  std::optional<std::string> who = {};
+  std::optional<std::string> key = {};
+};
+struct DecisionBody {
+  bool allowed = {};
+  std::optional<Json> answer = {};
+  std::optional<std::string> who = {};
+};
+struct ResolveBody {
+  std::string step = {};
+  Resolution::Verdict verdict = {};
+  std::optional<Json> result = {};
+  std::optional<std::string> who = {};
+  std::optional<std::string> evidence = {};
+};
+struct CancelBody {
+  std::optional<std::string> reason = {};
 };
 
-std::string an(std::string_view type) {
-  const bool vowel = !type.empty() && std::string_view("aeiou").contains(type.front());
-  return fmt::format("{} {}", vowel ? "an" : "a", type);
+template <class T>
+Result<T> read(std::string_view what, const Json& json) {
+  Result<T> body = from_json<T>(json);
+  if (!body) return fail(within(what, std::move(body.error())));
+  return body;
 }
 
-// An object with these members and no others. null counts as absent.
-Result<void> check(const Json& json, std::string_view what, std::initializer_list<Member> members) {
-  if (!json.is_object()) {
-    return fail(ErrorKind::invalid,
-                fmt::format("{}: expected an object, got {}", what, an(json.type_name())));
-  }
-  for (const Json::Member& given : *json.object()) {
-    const auto known = std::ranges::find(members, given.key, &Member::name);
-    if (known == members.end()) {
-      std::vector<std::string_view> names;
-      for (const Member& member : members) names.push_back(member.name);
-      std::string message =
-          fmt::format("{}: there is no member \"{}\"", what, printable(given.key, 60));
-      if (auto near = nearest(given.key, std::span<const std::string_view>(names))) {
-        message += fmt::format("; did you mean \"{}\"?", *near);
-      }
-      return fail(ErrorKind::invalid, std::move(message));
-    }
-    if (given.value.is_null() || known->type == "any") continue;
-    if (given.value.type_name() == known->type) continue;
-    return fail(ErrorKind::invalid, fmt::format("{}, \"{}\": expected {}, got {}", what, given.key,
-                                                an(known->type), an(given.value.type_name())));
-  }
-  for (const Member& member : members) {
-    const Json* given = json.find(member.name);
-    if (!member.required || (given && !given->is_null())) continue;
-    return fail(ErrorKind::invalid,
-                fmt::format("{}: \"{}\" is missing, expected {}", what, member.name,
-                            member.type == "any" ? "a value" : an(member.type)));
-  }
-  return {};
-}
-
-const Json* given(const Json& json, std::string_view name) {
-  const Json* value = json.find(name);
-  return value && !value->is_null() ? value : nullptr;
-}
-
-// The index of a word among `words`.
-template <std::size_t N>
-Result<std::size_t> word(std::string_view what, const std::string& said,
-                         const std::array<std::string_view, N>& words) {
-  const auto found = std::ranges::find(words, said);
-  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
-  return fail(ErrorKind::invalid, fmt::format("\"{}\": expected {}, got \"{}\"", what,
-                                              fmt::join(words, ", "), printable(said, 60)));
-}
-
-constexpr std::array<std::string_view, 4> kOnBusy = {"enqueue", "reject", "interrupt", "steer"};
-constexpr std::array<std::string_view, 3> kVerdicts = {"happened", "did_not_happen", "abandon"};
-constexpr std::array<std::string_view, 6> kEvents = {"state", "delta",    "attempt_started",
-                                                     "step",  "progress", "ended"};
-
-Result<Budget> read_budget(const Json& json) {
-  if (Result<void> right = check(
-          json, "budget", {{"steps", "integer"}, {"tokens", "integer"}, {"time_ms", "integer"}});
-      !right) {
-    return fail(std::move(right.error()));
-  }
+Budget budget_of(const BudgetBody& body) {
   const Budget usual;
-  return Budget{.steps = json.integer("steps", usual.steps),
-                .tokens = json.integer("tokens", usual.tokens),
-                .time = milliseconds(json.integer("time_ms", usual.time.count()))};
+  return {.steps = body.steps.value_or(usual.steps),
+          .tokens = body.tokens.value_or(usual.tokens),
+          .time = milliseconds(body.time_ms.value_or(usual.time.count()))};
 }
 
 Result<Input> read_input(const Json& json) {
   if (const std::string* text = json.string()) return Input(*text);
-  if (Result<void> right =
-          check(json, "input",
-                {{"text", "string"}, {"parts", "array"}, {"schema", "any"}, {"state", "any"}});
-      !right) {
-    return fail(std::move(right.error()));
-  }
-  Input input(json.text("text"));
-  if (const Json* parts = given(json, "parts")) {
+  Result<InputBody> body = read<InputBody>("input", json);
+  if (!body) return fail(std::move(body.error()));
+  Input input(body->text.value_or(""));
+  if (body->parts) {
     Result<Message> message =
-        message_from_json(Json::object({{"role", "user"}, {"parts", *parts}}));
+        message_from_json(Json::object({{"role", "user"}, {"parts", *body->parts}}));
     if (!message) return fail(within("input, \"parts\"", std::move(message.error())));
     input.parts = std::move(message->parts);
   }
-  if (const Json* schema = given(json, "schema")) input.schema = *schema;
-  if (const Json* state = given(json, "state")) input.state = *state;
+  input.schema = std::move(body->schema);
+  input.state = std::move(body->state);
   return input;
 }
 
@@ -150,10 +130,7 @@ ErrorKind kind_of(int status) {
 
 }  // namespace
 
-Json to_json(const Owner& owner) {
-  return Json::object(
-      {{"pid", owner.pid}, {"version", owner.version}, {"home", owner.home}, {"api", owner.api}});
-}
+Json to_json(const Owner& owner) { return to_json_value(owner); }
 
 Result<Owner> read_owner(const Json& json) {
   const Json* pid = json.find("pid");
@@ -168,7 +145,7 @@ Result<Owner> read_owner(const Json& json) {
 }
 
 Json to_json(const Event& event) {
-  Json out = Json::object({{"kind", kEvents[static_cast<std::size_t>(event.kind)]}});
+  Json out = Json::object({{"kind", to_json_value(event.kind)}});
   if (event.id > 0) out["id"] = event.id;
   if (!event.path.empty()) out["path"] = event.path;
   if (event.step > 0) out["step"] = event.step;
@@ -181,9 +158,9 @@ Json to_json(const Event& event) {
 }
 
 Result<Event> read_event(const Json& json) {
-  Result<std::size_t> kind = word("kind", json.text("kind"), kEvents);
-  if (!kind) return fail(within("an event", std::move(kind.error())));
-  return Event{.kind = static_cast<Event::Kind>(*kind),
+  Result<Event::Kind> kind = read<Event::Kind>("the kind of an event", Json(json.text("kind")));
+  if (!kind) return fail(std::move(kind.error()));
+  return Event{.kind = *kind,
                .id = static_cast<std::uint64_t>(json.integer("id")),
                .path = json.text("path"),
                .step = static_cast<std::uint32_t>(json.integer("step")),
@@ -194,13 +171,7 @@ Result<Event> read_event(const Json& json) {
                .body = json.find("body") ? *json.find("body") : Json()};
 }
 
-Json to_json(const Ask& ask) {
-  return Json::object({{"id", ask.id},
-                       {"run", ask.run},
-                       {"question", ask.question},
-                       {"schema", ask.schema},
-                       {"digest", ask.digest}});
-}
+Json to_json(const Ask& ask) { return to_json_value(ask); }
 
 Result<Ask> read_ask(const Json& json) {
   return Ask{.id = json.text("id"),
@@ -241,7 +212,7 @@ Json to_json(const StartRequest& request) {
   Json out = Json::object({{"agent", request.agent}, {"input", input_json(request.input)}});
   if (!options.session.empty()) out["session"] = options.session;
   if (!options.key.empty()) out["key"] = options.key;
-  out["on_busy"] = kOnBusy[static_cast<std::size_t>(options.on_busy)];
+  out["on_busy"] = to_json_value(options.on_busy);
   if (!options.model.empty()) out["model"] = options.model;
   if (!options.planner.empty()) out["planner"] = options.planner;
   if (options.budget) out["budget"] = ragent::to_json(*options.budget);
@@ -251,39 +222,20 @@ Json to_json(const StartRequest& request) {
 }
 
 Result<StartRequest> read_start(const Json& json) {
-  if (Result<void> right = check(json, "a run",
-                                 {{"agent", "string", true},
-                                  {"input", "any", true},
-                                  {"session", "string"},
-                                  {"key", "string"},
-                                  {"on_busy", "string"},
-                                  {"model", "string"},
-                                  {"planner", "string"},
-                                  {"budget", "object"},
-                                  {"deadline_ms", "integer"},
-                                  {"seed", "integer"},
-                                  {"stream", "boolean"}});
-      !right) {
-    return fail(std::move(right.error()));
-  }
-  StartRequest out{.agent = json.text("agent")};
-  Result<Input> input = read_input(*json.find("input"));
+  Result<StartBody> body = read<StartBody>("a run", json);
+  if (!body) return fail(std::move(body.error()));
+  Result<Input> input = read_input(body->input);
   if (!input) return fail(std::move(input.error()));
-  out.input = std::move(*input);
-  Result<std::size_t> on_busy = word("on_busy", json.text("on_busy", kOnBusy[0]), kOnBusy);
-  if (!on_busy) return fail(std::move(on_busy.error()));
-  out.options = {.session = json.text("session"),
-                 .key = json.text("key"),
-                 .on_busy = static_cast<OnBusy>(*on_busy),
-                 .model = json.text("model"),
-                 .planner = json.text("planner"),
-                 .deadline = milliseconds(json.integer("deadline_ms")),
-                 .seed = static_cast<std::uint64_t>(json.integer("seed"))};
-  if (const Json* budget = given(json, "budget")) {
-    Result<Budget> read = read_budget(*budget);
-    if (!read) return fail(std::move(read.error()));
-    out.options.budget = *read;
-  }
+  StartRequest out{.agent = std::move(body->agent),
+                   .input = std::move(*input),
+                   .options = {.session = body->session.value_or(""),
+                               .key = body->key.value_or(""),
+                               .on_busy = body->on_busy.value_or(OnBusy::enqueue),
+                               .model = body->model.value_or(""),
+                               .planner = body->planner.value_or(""),
+                               .deadline = milliseconds(body->deadline_ms.value_or(0)),
+                               .seed = static_cast<std::uint64_t>(body->seed.value_or(0))}};
+  if (body->budget) out.options.budget = budget_of(*body->budget);
   return out;
 }
 
@@ -298,26 +250,16 @@ Json to_json(const ForkOptions& options) {
 }
 
 Result<ForkOptions> read_fork(const Json& json) {
-  if (Result<void> right = check(json, "a fork",
-                                 {{"at", "string", true},
-                                  {"edit", "any"},
-                                  {"model", "string"},
-                                  {"who", "string"},
-                                  {"key", "string"}});
-      !right) {
-    return fail(std::move(right.error()));
-  }
-  ForkOptions out{.at = json.text("at"), .model = json.text("model"), .key = json.text("key")};
-  if (const Json* edit = json.find("edit")) out.edit = *edit;  // null is an outcome, too
-  if (std::string who = json.text("who"); !who.empty()) out.who = std::move(who);
+  Result<ForkBody> body = read<ForkBody>("a fork", json);
+  if (!body) return fail(std::move(body.error()));
+  ForkOptions out{
+      .at = std::move(body->at), .model = body->model.value_or(""), .key = body->key.value_or("")};
+  if (const Json* edit = json.find("edit")) out.edit = *edit;
+  if (std::string who = body->who.value_or(""); !who.empty()) out.who = std::move(who);
   return out;
 }
 
-Json to_json(const Forked& forked) {
-  return Json::object({{"run", forked.run},
-                       {"session", forked.session},
-                       {"records", static_cast<std::int64_t>(forked.records)}});
-}
+Json to_json(const Forked& forked) { return to_json_value(forked); }
 
 Result<Forked> read_forked(const Json& json) {
   return Forked{.run = json.text("run"),
@@ -325,26 +267,17 @@ Result<Forked> read_forked(const Json& json) {
                 .records = static_cast<std::uint64_t>(json.integer("records"))};
 }
 
-Forked forked_of(RunHandle& handle) {
-  Forked out{.run = handle.id(), .session = handle.session()};
-  // Of a fork that its key found, what comes first is something else: then all is told.
-  const std::optional<Event> start = handle.next_event(milliseconds(0));
-  if (start && start->record == "start") out.records = forked_from(start->body).records;
-  return out;
-}
-
 Result<Decision> read_decision(const Json& json) {
-  if (Result<void> right = check(
-          json, "a decision", {{"allowed", "boolean", true}, {"answer", "any"}, {"who", "string"}});
-      !right) {
-    return fail(std::move(right.error()));
-  }
-  return decision_from_json(json);
+  Result<DecisionBody> body = read<DecisionBody>("a decision", json);
+  if (!body) return fail(std::move(body.error()));
+  return Decision{.allowed = body->allowed,
+                  .answer = body->answer.value_or(Json()),
+                  .who = body->who.value_or("")};
 }
 
 Json resolve_body(const std::string& step, const Resolution& resolution) {
   Json out = Json::object({{"step", step},
-                           {"verdict", kVerdicts[static_cast<std::size_t>(resolution.verdict)]},
+                           {"verdict", to_json_value(resolution.verdict)},
                            {"who", resolution.who},
                            {"evidence", resolution.evidence}});
   if (!resolution.result.is_null()) out["result"] = resolution.result;
@@ -352,29 +285,19 @@ Json resolve_body(const std::string& step, const Resolution& resolution) {
 }
 
 Result<Resolve> read_resolve(const Json& json) {
-  if (Result<void> right = check(json, "a resolution",
-                                 {{"step", "string", true},
-                                  {"verdict", "string", true},
-                                  {"result", "any"},
-                                  {"who", "string"},
-                                  {"evidence", "string"}});
-      !right) {
-    return fail(std::move(right.error()));
-  }
-  Result<std::size_t> verdict = word("verdict", json.text("verdict"), kVerdicts);
-  if (!verdict) return fail(std::move(verdict.error()));
-  return Resolve{.step = json.text("step"),
-                 .resolution = {.verdict = static_cast<Resolution::Verdict>(*verdict),
-                                .result = json.find("result") ? *json.find("result") : Json(),
-                                .who = json.text("who"),
-                                .evidence = json.text("evidence")}};
+  Result<ResolveBody> body = read<ResolveBody>("a resolution", json);
+  if (!body) return fail(std::move(body.error()));
+  return Resolve{.step = std::move(body->step),
+                 .resolution = {.verdict = body->verdict,
+                                .result = body->result.value_or(Json()),
+                                .who = body->who.value_or(""),
+                                .evidence = body->evidence.value_or("")}};
 }
 
 Result<std::string> read_reason(const Json& json) {
-  if (Result<void> right = check(json, "a cancel", {{"reason", "string"}}); !right) {
-    return fail(std::move(right.error()));
-  }
-  return json.text("reason", "cancelled");
+  Result<CancelBody> body = read<CancelBody>("a cancel", json);
+  if (!body) return fail(std::move(body.error()));
+  return body->reason.value_or("cancelled");
 }
 
 Json problem_body(const Error& error, int status) {
@@ -395,10 +318,9 @@ HttpResponse problem_of(const Error& error, int status) {
 }
 
 Error read_problem(const Json& body, int status) {
-  Error error{.kind = kind_of(status), .message = body.text("detail")};
-  if (const std::string kind = body.text("kind"); !kind.empty()) {
-    error.kind = error_from_json(Json::object({{"kind", kind}})).kind;
-  }
+  Error error = error_from_json(body);
+  if (body.text("kind").empty()) error.kind = kind_of(status);
+  error.message = body.text("detail");
   if (error.message.empty()) error.message = fmt::format("it answered with status {}", status);
   if (const Json* wait = body.find("retry_after_ms"); wait && wait->integer()) {
     error.retry_after = milliseconds(*wait->integer());

@@ -12,9 +12,6 @@
 #include <net/http.h>
 #include <store/store.h>
 
-#include <initializer_list>
-#include <span>
-
 namespace ragent::api {
 
 inline constexpr int kVersion = 1;  // of the API; another is not understood
@@ -52,7 +49,6 @@ struct Forked {
 };
 Json to_json(const Forked& forked);
 Result<Forked> read_forked(const Json& json);
-Forked forked_of(RunHandle& handle);  // its first event says so; nobody has taken it yet
 Result<Decision> read_decision(const Json& json);
 Json resolve_body(const std::string& step, const Resolution& resolution);
 struct Resolve {

@@ -100,9 +100,7 @@ std::string asks_text(const Look& look, const std::vector<AskView>& asks, std::s
 }
 
 Json event_json(const Event& event) {
-  static constexpr std::string_view kKinds[] = {"state", "delta",    "attempt_started",
-                                                "step",  "progress", "ended"};
-  Json out = Json::object({{"event", kKinds[static_cast<std::size_t>(event.kind)]}});
+  Json out = Json::object({{"event", to_json_value(event.kind)}});
   if (event.id > 0) out["id"] = static_cast<std::int64_t>(event.id);
   bool of_step = event.kind != Event::Kind::state && event.kind != Event::Kind::ended;
   if (of_step && event.step != kNoStep) {

@@ -2,11 +2,11 @@
 // a shard and back. Shared by the Engine and its run handles; any thread but a shard's.
 #pragma once
 
+#include <base/call.h>
 #include <runtime/handle.h>
 #include <runtime/shard.h>
 #include <runtime/world.h>
 
-#include <condition_variable>
 #include <shared_mutex>
 #include <thread>
 
@@ -47,36 +47,6 @@ class EngineCore final : public HandleOwner {
   void fail_with(Error error);
   bool failed();
   Error stopped();  // why nothing answers any more
-
-  // A call that waits for its shard.
-  template <class T>
-  struct Call {
-    std::mutex mutex = {};
-    std::condition_variable changed = {};
-    std::optional<Result<T>> result = {};
-  };
-  // The shard's end of it: dropped without an answer, as a stopping engine does, it says so.
-  template <class T>
-  class Answering {
-   public:
-    Answering(EngineCore& core, std::shared_ptr<Call<T>> call)
-        : core_(core), call_(std::move(call)) {}
-    Answering(Answering&&) noexcept = default;
-    Answering& operator=(Answering&&) = delete;
-    ~Answering() {
-      if (call_) give(fail(core_.stopped()));
-    }
-    void give(Result<T> result) {
-      const std::shared_ptr<Call<T>> call = std::move(call_);
-      const std::lock_guard lock(call->mutex);
-      call->result.emplace(std::move(result));
-      call->changed.notify_all();
-    }
-
-   private:
-    EngineCore& core_;
-    std::shared_ptr<Call<T>> call_;  // shared with the caller
-  };
 
   Engine& face_;  // what the services see; it outlives them
   EngineOptions options_;
@@ -120,17 +90,16 @@ Result<T> EngineCore::on_shard(std::size_t shard, std::function<Task<T>(Shard&)>
                 "Task tool), where it would wait for itself: use co_await engine.call");
   }
   auto call = std::make_shared<Call<T>>();
-  auto work = [](Shard& on, std::function<Task<T>(Shard&)> what,
-                 Answering<T> answer) -> Task<void> { answer.give(co_await what(on).result()); };
+  Answering<T> answer(call, [this] { return stopped(); });
   {
     std::shared_lock lock(alive_);
     if (closing_ || failed()) return fail(stopped());
     Shard& target = *shards_[shard];
-    target.loop().post(
-        [&target, work, body = std::move(body), answer = Answering<T>(*this, call)]() mutable {
-          if (target.halted()) return;  // dropping it answers
-          target.scope().spawn(work(target, std::move(body), std::move(answer)));
-        });
+    target.loop().post([&target, body = std::move(body), answer = std::move(answer)]() mutable {
+      if (target.halted()) return;  // dropping it answers
+      auto on_target = [&target, body = std::move(body)] { return body(target); };
+      target.scope().spawn(answered<T>(std::move(on_target), std::move(answer)));
+    });
   }
   wait(call->mutex, call->changed, [&] { return call->result || closing_; }, {});
   std::lock_guard lock(call->mutex);
