@@ -4,6 +4,7 @@
 #include <model/messages.h>
 
 #include <algorithm>
+#include <span>
 
 namespace ragent {
 namespace {
@@ -29,7 +30,7 @@ std::string text_of(const Part& part) {
     return call->tool + call->arguments.dump();
   }
   if (const auto* result = std::get_if<ToolResult>(&part)) {
-    return result->observation.text() + files_text(result->observation);
+    return result->observation.text();
   }
   if (const auto* reasoning = std::get_if<Reasoning>(&part)) return reasoning->text;
   return "";
@@ -41,15 +42,16 @@ std::string text_of(const Message& message) {
   return out;
 }
 
-bool shorten(Message& message) {
+// Answers whether there was one that is long. The names of its files stay.
+bool shorten_results(Message& message) {
   bool done = false;
   for (Part& part : message.parts) {
     auto* result = std::get_if<ToolResult>(&part);
     if (!result) continue;
-    std::string text = result->observation.text();
-    if (text.size() <= 2 * kObservationBytes) continue;
+    std::string value = result->observation.value.dump();
+    if (value.size() <= 2 * kObservationBytes) continue;
     result->observation.value =
-        Json(utf8_prefix(text, kObservationBytes) + "… (" + std::to_string(text.size()) +
+        Json(utf8_prefix(value, kObservationBytes) + "… (" + std::to_string(value.size()) +
              " bytes; shortened, as the conversation is long)");
     done = true;
   }
@@ -78,30 +80,29 @@ Task<Transcript> Compaction::fit(Transcript transcript, Model& model, std::uint3
   earlier_max_ = std::min<std::size_t>(
       kEarlierBytesMax,
       static_cast<std::size_t>(std::max<std::int64_t>(0, limit) * kBytesPerToken / kEarlierShare));
-  if (total() > limit) {
-    std::int64_t before = total();
-    if (pieces_.empty()) {
-      std::size_t index = 0;
-      for (const Message* message : transcript.messages()) {
-        pieces_.push_back({.message = *message, .tokens = tokens_[index++]});
-      }
-      tokens_.clear();
+  std::int64_t before = total();
+  if (before <= limit) co_return pieces_.empty() ? std::move(transcript) : shown_;
+  if (pieces_.empty()) {
+    std::size_t index = 0;
+    for (const Message* message : transcript.messages()) {
+      pieces_.push_back({.message = *message, .tokens = tokens_[index++]});
     }
-    Json done = Json::object({});
-    co_await compact(model, static_cast<std::int64_t>(kTarget * static_cast<double>(limit)), done);
-    shown_ = shown(transcript.tools());
-    if (total() > limit) {
-      co_return fail(ErrorKind::invalid,
-                     "the conversation does not fit: what must stay has about " +
-                         std::to_string(total()) + " tokens, " + model.info().name + " reads " +
-                         std::to_string(limit) +
-                         " beside its answer: ask for less at once, or "
-                         "take a model with a larger window");
-    }
-    done["tokens"] = Json::array({before, total()});
-    if (note) *note = std::move(done);
+    tokens_.clear();
   }
-  co_return pieces_.empty() ? std::move(transcript) : shown_;
+  Json done =
+      co_await compact(model, static_cast<std::int64_t>(kTarget * static_cast<double>(limit)));
+  shown_ = shown(transcript.tools());
+  if (total() > limit) {
+    co_return fail(ErrorKind::invalid,
+                   "the conversation does not fit: what must stay has about " +
+                       std::to_string(total()) + " tokens, " + model.info().name + " reads " +
+                       std::to_string(limit) +
+                       " beside its answer: ask for less at once, or take a model with a larger "
+                       "window");
+  }
+  done["tokens"] = Json::array({before, total()});
+  if (note) *note = std::move(done);
+  co_return shown_;
 }
 
 // Counts what is new, and appends it to what is shown.
@@ -142,11 +143,19 @@ std::size_t Compaction::last_user() const {
   return 0;
 }
 
-// The oldest turn that is not stable, when it lies before the latest message of the user.
-bool Compaction::drop_turn(std::size_t last_user) {
+// Of history: before the latest message of the user.
+std::size_t Compaction::turns() const {
+  auto history = std::span(pieces_).first(last_user());
+  return static_cast<std::size_t>(std::ranges::count_if(history, [](const Piece& piece) {
+    return piece.message.role == Role::user && !piece.message.stable;
+  }));
+}
+
+// The oldest one that is not stable becomes a line; not that of the latest message of the user.
+bool Compaction::drop_turn() {
   auto begin =
       std::ranges::find_if(pieces_, [](const Piece& piece) { return !piece.message.stable; });
-  if (begin - pieces_.begin() >= static_cast<std::ptrdiff_t>(last_user)) return false;
+  if (begin - pieces_.begin() >= static_cast<std::ptrdiff_t>(last_user())) return false;
   auto end = std::find_if(begin + 1, pieces_.end(),
                           [](const Piece& piece) { return piece.message.role == Role::user; });
   std::string line = "- asked: " + line_of(begin->message.text(), kInputBytes);
@@ -164,51 +173,48 @@ bool Compaction::drop_turn(std::size_t last_user) {
   return true;
 }
 
-Task<void> Compaction::compact(Model& model, std::int64_t target, Json& note) {
-  std::int64_t turns = 0;
-  std::int64_t observations = 0;
+// The oldest call of this run, with its results; the last one stays.
+bool Compaction::drop_call() {
+  for (std::size_t i = last_user() + 1; i + 3 < pieces_.size(); ++i) {
+    if (!has_calls(pieces_[i].message) || pieces_[i + 1].message.role != Role::tool) continue;
+    sum_ -= pieces_[i].tokens + pieces_[i + 1].tokens;
+    auto at = pieces_.begin() + static_cast<std::ptrdiff_t>(i);
+    pieces_.erase(at, at + 2);
+    return true;
+  }
+  return false;
+}
+
+// Observations of this run, the oldest first, but for the last `kept` messages; how many.
+Task<std::int64_t> Compaction::shorten(Model& model, std::int64_t target, std::size_t kept) {
+  std::int64_t done = 0;
+  for (std::size_t i = last_user(); i + kept < pieces_.size() && total() > target; ++i) {
+    Piece& piece = pieces_[i];
+    if (piece.shortened || piece.message.role != Role::tool) continue;
+    if (!shorten_results(piece.message)) continue;
+    piece.shortened = true;
+    ++done;
+    std::vector<std::int64_t> counts = co_await model.tokens({text_of(piece.message)});
+    sum_ += counts.at(0) - piece.tokens;
+    piece.tokens = counts.at(0);
+  }
+  co_return done;
+}
+
+Task<Json> Compaction::compact(Model& model, std::int64_t target) {
+  std::int64_t dropped = 0;
   std::int64_t calls = 0;
-  auto history = [&] {
-    return std::ranges::count_if(pieces_.begin(),
-                                 pieces_.begin() + static_cast<std::ptrdiff_t>(last_user()),
-                                 [](const Piece& piece) {
-                                   return piece.message.role == Role::user && !piece.message.stable;
-                                 });
-  };
-  while (total() > target && history() > static_cast<std::ptrdiff_t>(kTurnsKept)) {
-    if (!drop_turn(last_user())) break;
-    ++turns;
-  }
-  // Those of the last step are what the model is about to read.
-  std::size_t end = pieces_.empty() ? 0 : pieces_.size() - 1;
-  for (int pass = 0; pass < 2; ++pass) {
-    for (std::size_t i = last_user(); i < end && total() > target; ++i) {
-      Piece& piece = pieces_[i];
-      if (piece.shortened || piece.message.role != Role::tool || !shorten(piece.message)) continue;
-      piece.shortened = true;
-      ++observations;
-      std::vector<std::int64_t> counts = co_await model.tokens({text_of(piece.message)});
-      sum_ += counts.at(0) - piece.tokens;
-      piece.tokens = counts.at(0);
-    }
-    if (pass == 1) break;
-    while (total() > target && drop_turn(last_user())) ++turns;
-    for (std::size_t i = last_user() + 1; i + 3 < pieces_.size() && total() > target;) {
-      bool pair = has_calls(pieces_[i].message) && pieces_[i + 1].message.role == Role::tool;
-      if (!pair) {
-        ++i;
-        continue;
-      }
-      sum_ -= pieces_[i].tokens + pieces_[i + 1].tokens;
-      auto at = pieces_.begin() + static_cast<std::ptrdiff_t>(i);
-      pieces_.erase(at, at + 2);
-      ++calls;
-    }
-    end = pieces_.size();  // the last ones too, when nothing else is left
-  }
-  if (turns) note["turns"] = turns;
-  if (observations) note["observations"] = observations;
-  if (calls) note["calls"] = calls;
+  while (total() > target && turns() > kTurnsKept && drop_turn()) ++dropped;
+  // Those of the last step are what the model is about to read: they come last.
+  std::int64_t observations = co_await shorten(model, target, 1);
+  while (total() > target && drop_turn()) ++dropped;
+  while (total() > target && drop_call()) ++calls;
+  observations += co_await shorten(model, target, 0);
+  Json done = Json::object({});
+  if (dropped > 0) done["turns"] = dropped;
+  if (observations > 0) done["observations"] = observations;
+  if (calls > 0) done["calls"] = calls;
+  co_return done;
 }
 
 Transcript Compaction::shown(const std::vector<ToolSpec>& tools) const {

@@ -32,10 +32,12 @@ class Compaction {
     bool shortened = false;
   };
   Task<void> count(const Transcript& transcript, Model& model);
-  void take_new(const Transcript& transcript);
-  Task<void> compact(Model& model, std::int64_t target, Json& note);
-  bool drop_turn(std::size_t last_user);
+  Task<Json> compact(Model& model, std::int64_t target);  // what was done
+  bool drop_turn();
+  bool drop_call();
+  Task<std::int64_t> shorten(Model& model, std::int64_t target, std::size_t kept);
   std::size_t last_user() const;
+  std::size_t turns() const;
   std::int64_t total() const;
   Transcript shown(const std::vector<ToolSpec>& tools) const;
 

@@ -51,10 +51,20 @@ class CompactionTest : public ::testing::Test {
     chat.add(Message::of(Role::assistant, "Answer " + name + std::string(bytes, 'a')));
   }
   void step(int number, std::size_t bytes) {
+    step(number, Observation{.value = Json("observation " + std::to_string(number) + " " +
+                                           std::string(bytes, 'o'))});
+  }
+  void step(int number, Observation seen) {
     ToolCall call{.id = "c" + std::to_string(number), .tool = "look", .arguments = Json(number)};
-    chat.add(Reply{.calls = {call}},
-             {Observation{.value = Json("observation " + std::to_string(number) + " " +
-                                        std::string(bytes, 'o'))}});
+    chat.add(Reply{.calls = {call}}, {std::move(seen)});
+  }
+  // Each file is a line of about a hundred bytes.
+  static Observation with_files(std::size_t count) {
+    Observation seen{.value = Json("done")};
+    for (std::size_t i = 0; i < count; ++i) {
+      seen.files.push_back({.name = "report.csv", .bytes = 10, .artifact = std::string(60, 'a')});
+    }
+    return seen;
   }
   Result<Transcript> fit() {
     note = Json();
@@ -165,6 +175,25 @@ TEST_F(CompactionTest, AnObservationLargerThanTheWindowKeepsItsBeginning) {
   EXPECT_THAT(text(*seen), HasSubstr("observation 1 ooo"));
   EXPECT_THAT(text(*seen), HasSubstr("bytes; shortened, as the conversation is long"));
   EXPECT_EQ(note.integer("observations"), 1);
+}
+
+TEST_F(CompactionTest, FilesAreCountedOnce) {
+  chat.add(Message::of(Role::user, "Write the reports."));
+  step(1, with_files(20));
+  ASSERT_TRUE(fit());
+  EXPECT_TRUE(note.is_null()) << note.dump();
+}
+
+TEST_F(CompactionTest, FilesStayWhereAnObservationIsShortened) {
+  chat.add(Message::of(Role::user, "Write the reports, then look."));
+  step(1, with_files(8));
+  step(2, 3000);
+  step(3, 10);
+  Result<Transcript> seen = fit();
+  ASSERT_TRUE(seen) << seen.error().message;
+  EXPECT_EQ(note.integer("observations"), 1);
+  const auto& files = std::get<ToolResult>(seen->messages()[3]->parts.front()).observation;
+  EXPECT_EQ(files, with_files(8));
 }
 
 TEST_F(CompactionTest, WhatCannotBeMadeToFitIsSaid) {
