@@ -379,15 +379,15 @@ Json start_of(const Json& source) {
 // Of the session of the source: how far it saw it.
 void look_back(const FiledRun& source, const Json& start, ForkPlan& plan) {
   if (const ForkedFrom from = forked_from(start); from.records > 0) {
-    plan.origin = from.origin;
+    plan.from.origin = from.origin;
     plan.looked = true;
     return;
   }
-  plan.origin.session = source.row.session;
+  plan.from.origin.session = source.row.session;
   for (const Record& record : source.records) {
     if (record.kind != RecordKind::open) continue;
     const auto head = static_cast<std::uint32_t>(body_of(record).integer("head"));
-    plan.origin.turns = std::max(plan.origin.turns, head);
+    plan.from.origin.turns = std::max(plan.from.origin.turns, head);
     plan.looked = true;
   }
 }
@@ -417,7 +417,7 @@ Result<ForkPlan> plan_fork(const FiledRun& source, const AgentSpec& spec,
     return fail(ErrorKind::diverged,
                 "the start record of run " + source.row.uid + " cannot be read");
   }
-  ForkPlan plan{.start = start_of(start)};
+  ForkPlan plan{.start = start_of(start), .from = {.run = source.row.uid, .at = point->at}};
   look_back(source, start, plan);
   std::vector<const Record*> there;
   if (!point->start) {
@@ -442,11 +442,7 @@ Result<ForkPlan> plan_fork(const FiledRun& source, const AgentSpec& spec,
     plan.records[i].n = static_cast<std::uint32_t>(i) + 2;
     plan.records[i].lsn = 0;
   }
-  plan.start["forked"] =
-      to_json(ForkedFrom{.run = source.row.uid,
-                         .at = point->at,
-                         .origin = plan.origin,
-                         .records = static_cast<std::uint32_t>(plan.records.size()) + 1});
+  plan.from.records = static_cast<std::uint32_t>(plan.records.size()) + 1;
   return plan;
 }
 

@@ -16,8 +16,8 @@ struct ForkPlan {
   std::vector<Record> records = {};  // behind the start, by n from 2; `run` is not set
   std::size_t edited = 0;  // the last of them are no copies but what a person gave
   std::vector<std::string> steering = {};  // what was said to thinks that are asked again
-  Origin origin = {};  // of its session, as far as records tell
-  bool looked = false;  // the source saw its session, so that `origin` says how far
+  ForkedFrom from = {};
+  bool looked = false;  // the source saw its session, so that `from` says how far
 };
 
 // Errors: not_found (no such step: which there are), conflict (a step of a chapter that has ended,

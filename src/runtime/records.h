@@ -6,7 +6,8 @@
 //                       budget: {steps, tokens, time_ms}, deadline?, seed, labels,
 //                       forked?: {run, at, session, head, records}}
 //   open      outcome  {system, date, head, history_from, examples}
-//   think     intent   {model, params, reserve}
+//   think     intent   {model, params, reserve, after, steer?: [text],
+//                       compact?: {turns?, observations?, calls?, tokens: [before, after]}}
 //   think     outcome  {reply: Reply, ms} | {error: {kind, message}, ms} | {refused: text}
 //   act read  outcome  {tool, arguments, observation: Observation, ms}
 //   act       intent   {tool, arguments, effect, key, not_after}

@@ -53,16 +53,17 @@ Task<void> Shard::fork_new(std::string uid, std::string of, ForkOptions options,
   if (!options.model.empty()) pinned.model = options.model;
   ForkPlan plan = co_await plan_fork(source, pinned, options);
   if (!plan.looked) {
-    std::vector<Turn> turns = co_await offload(
-        loop_, parts_.store_pool, [&store, tenant = options.tenant, from = plan.origin.session] {
-          return store.tenants().turns(tenant, from, 1);
-        });
-    plan.start["forked"]["head"] = turns_before(turns, source.row.started_at);
+    std::vector<Turn> turns =
+        co_await offload(loop_, parts_.store_pool,
+                         [&store, tenant = options.tenant, from = plan.from.origin.session] {
+                           return store.tenants().turns(tenant, from, 1);
+                         });
+    plan.from.origin.turns = turns_before(turns, source.row.started_at);
   }
   RunRow row{.uid = std::move(uid),
              .tenant = options.tenant.id(),
              .session = std::move(session),
-             .parent = of + "@" + plan.start.find("forked")->text("at"),
+             .parent = of + "@" + plan.from.at,
              .agent = source.row.agent,
              .spec = spec_digest(pinned),
              .planner = source.row.planner,
@@ -77,6 +78,7 @@ Task<void> Shard::fork_new(std::string uid, std::string of, ForkOptions options,
   for (std::size_t i = plan.records.size() - plan.edited; i < plan.records.size(); ++i) {
     plan.records[i].at = row.started_at;
   }
+  plan.start["forked"] = to_json(plan.from);
   plan.start["spec"] = row.spec;
   plan.start["session"] = row.session;
   plan.start["budget"] = to_json(binding->spec.budget);
