@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <sstream>
 
 namespace ragent::tau_bench {
 namespace {
@@ -144,31 +143,6 @@ std::string name_of(const Log& log, const Place& place) {
 
 bool is_effect(std::string_view tool) {
   return std::ranges::find(kEffects, tool) != kEffects.end();
-}
-
-std::string to_words(const Drive& drive) {
-  const auto words = [](const Place& place) {
-    return fmt::format("{} {}", place.conversation, place.turn);
-  };
-  const Fatal fatal = drive.fatal.value_or(Fatal{});
-  return fmt::format("{} {} {} {} {} {} {} {} {} {}", drive.home, drive.model, drive.ledger,
-                     words(drive.from), words(drive.to), drive.effects_are_reads ? 1 : 0,
-                     drive.fatal ? 1 : 0, static_cast<int>(fatal.moment), words(fatal.turn),
-                     fatal.at);
-}
-
-Drive drive_from_words(const std::string& words) {
-  std::istringstream in(words);
-  Drive drive;
-  Fatal fatal;
-  int moment = 0;
-  bool dies = false;
-  in >> drive.home >> drive.model >> drive.ledger >> drive.from.conversation >> drive.from.turn >>
-      drive.to.conversation >> drive.to.turn >> drive.effects_are_reads >> dies >> moment >>
-      fatal.turn.conversation >> fatal.turn.turn >> fatal.at;
-  fatal.moment = static_cast<Moment>(moment);
-  if (dies) drive.fatal = fatal;
-  return drive;
 }
 
 int drive(const Drive& options) {

@@ -12,6 +12,7 @@
 
 namespace ragent::tau_bench {
 
+// As JSON it goes to the process by its environment.
 struct Drive {
   std::string home = {};
   std::string model = {};  // "http://127.0.0.1:PORT/v1#gpt-4o"
@@ -21,10 +22,6 @@ struct Drive {
   std::optional<Fatal> fatal = {};
   bool effects_are_reads = false;  // a lie, for the teeth
 };
-
-// For the environment of the process, and back.
-std::string to_words(const Drive& drive);
-Drive drive_from_words(const std::string& words);
 
 std::string name_of(const Log& log, const Place& place);  // "task-3-trial-1-turn-0"
 bool is_effect(std::string_view tool);  // what changes something outside

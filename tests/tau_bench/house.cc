@@ -1,5 +1,6 @@
 #include <tau_bench/house.h>
 
+#include <ragent/typed.h>
 #include <tau_bench/journalled.h>
 
 #include <fmt/format.h>
@@ -44,7 +45,7 @@ ProcessResult House::live(Drive drive) {
       *loop_,
       run_process(*loop_, {.argv = {self, fmt::format("--gtest_filter={}", kDriverTest)},
                            .env = std::vector<std::string>{fmt::format("{}={}", kDriverVariable,
-                                                                       to_words(drive)),
+                                                                       to_json_value(drive).dump()),
                                                            "RAGENT_LOG=off"},
                            .time_max = kLifeMax,
                            .on_start = [this](pid_t child) { child_ = child; }}));

@@ -3,6 +3,7 @@
 // session. In every tenth turn the process is killed and another one goes on. Afterwards the
 // journal holds the log, message for message, and nothing that a tool changes happened twice or not
 // at all.
+#include <ragent/typed.h>
 #include <tau_bench/house.h>
 #include <tau_bench/journalled.h>
 
@@ -237,7 +238,11 @@ std::pair<Place, std::size_t> first_effect() {
 TEST(TauBenchDriver, Drives) {
   const char* words = std::getenv(kDriverVariable);
   if (!words) return;
-  const int code = drive(drive_from_words(words));
+  const Result<Json> json = parse_json(words);
+  ASSERT_TRUE(json) << json.error().message;
+  const Result<Drive> wanted = from_json<Drive>(*json);
+  ASSERT_TRUE(wanted) << wanted.error().message;
+  const int code = drive(*wanted);
   std::fflush(nullptr);
   ::_exit(code);
 }
