@@ -240,7 +240,7 @@ TEST(OpenAiChatReply, ContentInParts) {
 
 TEST(OpenAiChatReply, UsageIsWhatWasSaidAndInBounds) {
   const auto usage = [](std::string_view json) {
-    return hear(events({delta("{}", "\"stop\""), json, "[DONE]"})).reply->usage;
+    return hear(events({delta("{}", "\"stop\""), json, "[DONE]"})).reply.value().usage;
   };
   EXPECT_EQ(usage("{}"), Usage{});
   EXPECT_EQ(usage(R"({"usage":null})"), Usage{});
@@ -248,8 +248,8 @@ TEST(OpenAiChatReply, UsageIsWhatWasSaidAndInBounds) {
             (Usage{.tokens_input = 1, .tokens_output = 2}));
   EXPECT_EQ(usage(R"({"usage":{"prompt_tokens":7,"prompt_cache_hit_tokens":5}})"),
             (Usage{.tokens_input = 7, .tokens_cached = 5}));
-  EXPECT_EQ(usage(R"({"usage":{"prompt_tokens":-7,"completion_tokens":"x",
-                      "prompt_tokens_details":{"cached_tokens":9}}})"),
+  EXPECT_EQ(usage(R"({"usage":{"prompt_tokens":-7,"completion_tokens":"x",)"
+                  R"("prompt_tokens_details":{"cached_tokens":9}}})"),
             Usage{});
 }
 
