@@ -1,5 +1,6 @@
 // Following a run to its end, or to where it stands still: what `run`, `fork`, `resume`, `resolve`,
-// `asks`, `cancel` and a `chat` without a terminal have in common. It prints, asks the person, and cancels on Ctrl-C.
+// `asks`, `cancel` and a `chat` without a terminal have in common. It prints, asks the person, and
+// cancels on Ctrl-C.
 //
 //   Result<RunHandle> handle = host->start({.agent = "agents/travel", .input = task});
 //   return follow(**host, *handle, args, console);

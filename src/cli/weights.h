@@ -12,8 +12,8 @@
 
 namespace ragent::cli {
 
-// With its progress on stderr; the path of the file. Ctrl-C is caught from then on. Error{cancelled}:
-// it was pressed, and what came is kept.
+// With its progress on stderr; the path of the file. Ctrl-C is caught from then on.
+// Error{cancelled}: it was pressed, and what came is kept.
 Result<std::string> bring(const WeightsUrl& weights, const Console& console);
 // The same for each name of weights in `model`, a list by commas, as RAGENT_MODEL takes it.
 Result<void> bring_weights(const std::string& model, const Console& console);

@@ -107,8 +107,8 @@ class RecordedModel : public Model {
   ModelInfo info_ = {};
 };
 
-// Of a last line without its end: half of one goes, as nobody saw that reply; a whole one stays, and
-// `line` begins behind it.
+// Of a last line without its end: half of one goes, as nobody saw that reply; a whole one stays,
+// and `line` begins behind it.
 Result<void> end_last(int fd, const std::string& file, std::string& line) {
   off_t size = ::lseek(fd, 0, SEEK_END);
   char last = '\n';
