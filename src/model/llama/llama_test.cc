@@ -125,6 +125,27 @@ TEST_F(LlamaTest, EvaluatesAgainWhenTheSavedPrefixIsBroken) {
   EXPECT_EQ(second->calls, first->calls);
 }
 
+// The tools of the second are shown to the model in the same words, and it holds more of the prompt
+// than the stable messages: nothing of it is in a file, as none could be written.
+TEST_F(LlamaTest, GoesOnFromAnAgentWhoseToolsReadTheSame) {
+  Folder cache;
+  std::ofstream(cache.path() + "/file") << "no folder";
+  LlamaOptions options = tiny();
+  options.cache_dir = cache.path() + "/file/kv";
+  std::unique_ptr<Model> model = open(options);
+  Result<Reply> first = ask(*model, chat("Add 2 and 3."));
+  ASSERT_TRUE(first) << first.error().message;
+  ToolSpec edited = add_tool();
+  edited.parameters["required"] = Json::array({"a"});
+  Transcript after({edited});
+  Transcript before = chat("Add 2 and 3.");
+  for (const Message* message : before.messages()) after.add(*message);
+  ASSERT_NE(after.digest(), before.digest());
+  Result<Reply> second = ask(*model, after);
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_GT(second->usage.tokens_cached, 64);
+}
+
 TEST_F(LlamaTest, KeepsTenantsApart) {
   std::unique_ptr<Model> model = open(tiny());
   DeltaSink sink;

@@ -201,7 +201,8 @@ Task<std::size_t> PromptCache::hold_stable(Plan& plan, std::size_t end, Batch::L
   std::string path = path_of(tenant, stable);
   std::error_code ignored;
   bool saved = std::filesystem::exists(path, ignored);
-  std::size_t common = saved ? 0 : plan.common;
+  // A slot may share more than `end`: tools that differ can read the same.
+  std::size_t common = saved ? 0 : std::min(plan.common, end);
   Batch::Slot& slot = batch_.take(lease, saved ? nullptr : plan.source, common);
   slot.tenant = tenant;
   if (saved && batch_.load(slot, path, stable)) co_return end;
