@@ -154,10 +154,10 @@ Grammar::State Grammar::character(State from, bool space) {
 Grammar::State Grammar::string(State from, std::size_t min, std::size_t max) {
   State at = literal(from, "\"");
   // A word does not begin with a space: the models' tokens with one come by habit, not by sense.
-  for (std::size_t i = 0; i < min; ++i) at = character(at, i > 0);
+  for (std::size_t i = 0; i < min && !full(); ++i) at = character(at, i > 0);
   State close = add();
   link(at, close);
-  if (max == 0 || max > kStringBoundMax) {
+  if (max == 0 || max > kStringBoundMax || full()) {
     link(character(at, true), at);
   } else {
     for (std::size_t i = min; i < max; ++i) {
@@ -213,13 +213,13 @@ Grammar::State Grammar::array(State from, const Json& schema, std::size_t depth)
   State item = value(at, items, depth + 1);
   if (min <= 1) link(item, close);
   bool counted = schema.find("maxItems") || min > 1;
-  if (!counted) {
+  for (std::size_t i = 1; counted && i < std::max(min, max) && !full(); ++i) {
+    item = value(literal(item, ", "), items, depth + 1);
+    if (i + 1 >= min) link(item, close);
+  }
+  if (!counted || full()) {
+    link(item, close);
     link(value(literal(item, ", "), items, depth + 1), item);
-  } else {
-    for (std::size_t i = 1; i < std::max(min, max); ++i) {
-      item = value(literal(item, ", "), items, depth + 1);
-      if (i + 1 >= min) link(item, close);
-    }
   }
   return literal(close, "]");
 }

@@ -19,6 +19,9 @@ class Grammar {
  public:
   using State = std::uint32_t;
   static constexpr State kStart = 0;
+  // With so many states, items and characters are no longer counted: what a schema says of their
+  // number holds for the rest of it no more.
+  static constexpr std::size_t kStatesMax = std::size_t{1} << 17;
 
   Grammar() : nodes_(1) {}
   // Each adds to what begins at `from` and answers where that ends.
@@ -40,6 +43,7 @@ class Grammar {
   // A reply is complete there. Nothing is added afterwards: ways that lead nowhere are cut.
   void end(State state);
   bool possible() const;  // some reply is
+  std::size_t size() const { return nodes_.size(); }
 
  private:
   friend class Matcher;
@@ -52,6 +56,7 @@ class Grammar {
     std::vector<Edge> edges = {};
     std::vector<State> links = {};
   };
+  bool full() const { return size() >= kStatesMax; }
   State character(State from, bool space);
   State number(State from, const Json& schema, bool integer);
   State date(State from);

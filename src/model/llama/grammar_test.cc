@@ -112,6 +112,23 @@ TEST(Grammar, CutsWaysThatLeadNowhere) {
   EXPECT_FALSE(of(R"({"enum": []})").possible());
 }
 
+// Counted item by item and character by character these would be millions of states.
+TEST(Grammar, CountsOnlyAsFarAsThereIsRoom) {
+  constexpr std::string_view kDeep = R"({"type": "array", "maxItems": 60, "items":
+      {"type": "array", "maxItems": 60, "items": {"type": "array", "maxItems": 60, "items":
+      {"type": "string", "maxLength": 2000}}}})";
+  Grammar deep = of(kDeep);
+  EXPECT_LT(deep.size(), 2 * Grammar::kStatesMax);
+  EXPECT_TRUE(matches(deep, R"([[["a", "b"]], [["c"], []], []])"));
+  EXPECT_FALSE(matches(deep, R"([[["a", 1]]])"));
+  Grammar many = of(R"({"type": "array", "minItems": 3000000, "items": {"type": "integer"}})");
+  EXPECT_LT(many.size(), 2 * Grammar::kStatesMax);
+  EXPECT_TRUE(many.possible());
+  Grammar lengthy = of(R"({"type": "string", "minLength": 3000000, "maxLength": 3000000})");
+  EXPECT_LT(lengthy.size(), 2 * Grammar::kStatesMax);
+  EXPECT_TRUE(lengthy.possible());
+}
+
 TEST(Matcher, KnowsWhatMustComeNext) {
   std::vector<Offer> offers = {
       offer("search_flights", R"({"type": "object", "required": ["from", "to"], "properties":
