@@ -38,7 +38,20 @@ Result<void> LlamaEmbedding::load() {
   context_ = llama_init_from_model((*weights)->model(), params);
   if (!context_) return fail(ErrorKind::unavailable, path_ + ": no memory to embed texts");
   weights_ = std::move(*weights);
-  return {};
+  return check_pooling();
+}
+
+// One vector of a text, of the width the head names: not one of each token, not a rank.
+Result<void> LlamaEmbedding::check_pooling() {
+  const auto pooling = llama_pooling_type(context_);
+  if (pooling == LLAMA_POOLING_TYPE_MEAN || pooling == LLAMA_POOLING_TYPE_CLS ||
+      pooling == LLAMA_POOLING_TYPE_LAST) {
+    return {};
+  }
+  llama_free(std::exchange(context_, nullptr));
+  return fail(ErrorKind::invalid,
+              path_ + ": expected a model that makes one vector of a text (mean, cls or last), " +
+                  "this one has pooling type " + std::to_string(pooling) + "; use local/embed");
 }
 
 Result<LlamaEmbedding::Vectors> LlamaEmbedding::embed(const std::vector<std::string>& texts) {
@@ -95,7 +108,10 @@ Result<void> LlamaEmbedding::embed_batch(const std::vector<Tokens>& texts, std::
   auto dims = static_cast<std::size_t>(llama_model_n_embd(weights_->model()));
   for (std::size_t i = begin; i < end; ++i) {
     const float* values = llama_get_embeddings_seq(context_, static_cast<llama_seq_id>(i - begin));
-    RAGENT_ASSERT(values);
+    if (!values) {  // a model that frames no text has no token of an empty one
+      return fail(ErrorKind::invalid,
+                  path_ + ": expected texts, one of them has nothing that this model can read");
+    }
     std::vector<float> vector(values, values + dims);
     double sum = std::inner_product(vector.begin(), vector.end(), vector.begin(), 0.0);
     if (!std::isfinite(sum) || sum <= 0) {

@@ -32,6 +32,7 @@ class LlamaEmbedding {
 
  private:
   Result<void> load();
+  Result<void> check_pooling();
   Result<void> embed_batch(const std::vector<Tokens>& texts, std::size_t begin, std::size_t end,
                            Vectors& vectors);
 

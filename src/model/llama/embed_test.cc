@@ -3,7 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
+#include <unistd.h>
 
 namespace ragent {
 namespace {
@@ -76,6 +80,31 @@ TEST_F(EmbedTest, TakesAnyText) {
   auto many = block_on(*loop_, embedder_->embed(std::vector<std::string>(5000, "sea")));
   ASSERT_FALSE(many);
   EXPECT_THAT(many.error().message, testing::HasSubstr("at most 4096 texts"));
+}
+
+// MiniLM's file, but for one number of its head: how the vectors of the tokens become one.
+TEST_F(EmbedTest, SaysThatAModelMakesNoVectorOfAText) {
+  namespace fs = std::filesystem;
+  const std::vector<LocalModel> local = local_models();
+  const auto known = std::ranges::find(local, "local/embed", &LocalModel::name);
+  std::ifstream file(known->path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), {});
+  constexpr std::string_view kKey = "bert.pooling_type";
+  const std::size_t at = bytes.find(kKey);
+  ASSERT_NE(at, std::string::npos);
+  const fs::path path =
+      fs::path(testing::TempDir()) / ("ragent-pooling-" + std::to_string(::getpid()) + ".gguf");
+  for (char pooling : {'\0', '\4'}) {  // none, a rank
+    bytes[at + kKey.size() + sizeof(std::uint32_t)] = pooling;  // after the type of the value
+    std::ofstream(path, std::ios::binary) << bytes;
+    auto opened = models_.open_embedder(*loop_, {.model = path.string(), .threads = 1});
+    ASSERT_TRUE(opened) << opened.error().message;
+    Result<Vectors> vectors = block_on(*loop_, (*opened)->embed({"a train"}));
+    ASSERT_FALSE(vectors);
+    EXPECT_EQ(vectors.error().kind, ErrorKind::invalid);
+    EXPECT_THAT(vectors.error().message, testing::HasSubstr("one vector of a text"));
+  }
+  fs::remove(path);
 }
 
 TEST_F(EmbedTest, DoesNotChatAndChatsDoNotEmbed) {
