@@ -59,6 +59,19 @@ class FallbackModel : public Model {
     }
   }
 
+  // Whoever answers, it fits: the most that any of them counts.
+  Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts) override {
+    std::vector<std::int64_t> most(texts.size());
+    for (const auto& model : models_) {
+      auto counts = co_await model->tokens(texts).result();
+      if (!counts) counts = co_await Model::tokens(texts).result();  // it will not answer either
+      for (std::size_t i = 0; i < std::min(most.size(), counts->size()); ++i) {
+        most[i] = std::max(most[i], counts->at(i));
+      }
+    }
+    co_return most;
+  }
+
  private:
   Loop& loop_;
   std::vector<std::unique_ptr<Model>> models_;

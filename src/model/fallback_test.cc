@@ -106,6 +106,36 @@ TEST_F(FallbackTest, WhatTheFirstHadShownIsTakenBack) {
   EXPECT_THAT(shown, ElementsAre("half", "(restart)", "yes"));
 }
 
+// With a tokenizer of its own: a letter is a token, but for texts that it cannot read.
+class Spelling : public Breaking {
+ public:
+  Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts) override {
+    std::vector<std::int64_t> out;
+    for (const std::string& text : texts) {
+      if (text == "?") co_return fail(ErrorKind::unavailable, "no tokenizer");
+      out.push_back(static_cast<std::int64_t>(text.size()));
+    }
+    co_return out;
+  }
+};
+
+TEST_F(FallbackTest, CountsTokensAsTheOneThatCountsMost) {
+  ModelSource both =
+      with_fallbacks({[](const std::string& name, Loop&) -> Result<std::unique_ptr<Model>> {
+                        if (name == "spelling") return std::make_unique<Spelling>();
+                        return nullptr;
+                      },
+                      source()});
+  for (const char* name : {"spelling,good", "good,spelling"}) {
+    auto model = both(name, *loop);
+    ASSERT_TRUE(model) << model.error().message;
+    auto counts = block_on(*loop, (*model)->tokens({"abcdef", ""}));
+    ASSERT_TRUE(counts) << counts.error().message;
+    EXPECT_THAT(*counts, ElementsAre(6, 0)) << name;
+    EXPECT_THAT(*block_on(*loop, (*model)->tokens({"?", "abcdef"})), ElementsAre(1, 2)) << name;
+  }
+}
+
 TEST_F(FallbackTest, EachNameOfAListMustBeThere) {
   EXPECT_THAT(ask("good,,other").error().message, HasSubstr("an empty name in the list"));
   EXPECT_THAT(ask("good,none").error().message, HasSubstr("no model is called `none`"));

@@ -168,6 +168,10 @@ class RecordingModel : public Model {
     co_return reply;
   }
 
+  Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts) override {
+    return inner_->tokens(std::move(texts));
+  }
+
  private:
   Loop& loop_;
   std::string file_;

@@ -117,6 +117,29 @@ TEST_F(RecordedTest, AReplyThatCannotBeWrittenIsAnError) {
   EXPECT_THAT(reply.error().message, HasSubstr("cannot record to"));
 }
 
+class Spelling : public Model {
+ public:
+  const ModelInfo& info() const override { return info_; }
+  Task<Reply> reply(ModelRequest, DeltaSink&) override { co_return Reply{.text = "a"}; }
+  Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts) override {
+    co_return std::vector<std::int64_t>(texts.size(), 7);
+  }
+
+ private:
+  ModelInfo info_ = {.name = "spelling"};
+};
+
+// Else a conversation would be compacted at another place while it is recorded.
+TEST_F(RecordedTest, CountsTokensAsTheModelDoes) {
+  auto spelling = [](const std::string&, Loop&) -> Result<std::unique_ptr<Model>> {
+    return std::make_unique<Spelling>();
+  };
+  auto recorder = open(recording(file, spelling), "spelling");
+  auto counts = block_on(*loop, recorder->tokens({"abc", ""}));
+  ASSERT_TRUE(counts) << counts.error().message;
+  EXPECT_THAT(*counts, testing::ElementsAre(7, 7));
+}
+
 // A disk with room for half of a line.
 class NoRoom {
  public:
