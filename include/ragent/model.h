@@ -58,6 +58,10 @@ struct Usage {
   std::int64_t tokens_input = 0;   // of which tokens_cached were not evaluated again
   std::int64_t tokens_cached = 0;
   std::int64_t tokens_output = 0;
+  std::int64_t tokens_written = 0;  // of the input: into a cache whose provider bills that apart
+  // Billionths of a US dollar, by the prices of that time. 0: free. Nothing: no price is known.
+  std::optional<std::int64_t> cost_nanodollars = {};
+  bool cost_partial = false;  // the cost is that of a part: the rest has no price or no count
   Usage& operator+=(const Usage& other);
   friend bool operator==(const Usage&, const Usage&) = default;
 };

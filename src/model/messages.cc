@@ -100,6 +100,9 @@ Result<Part> part_from(const Json& json) {
               "expected a part (text, media, reasoning, call or result), got " + json.dump());
 }
 
+// What used nothing needs no price: a sum that begins, a reply that a person gave.
+bool used(const Usage& usage) { return usage.tokens_input != 0 || usage.tokens_output != 0; }
+
 }  // namespace
 
 Message Message::of(Role role, std::string text) {
@@ -115,9 +118,16 @@ std::string Message::text() const {
 }
 
 Usage& Usage::operator+=(const Usage& other) {
+  const bool unpriced = !cost_nanodollars && used(*this);
+  const bool adds_unpriced = !other.cost_nanodollars && used(other);
+  if (other.cost_nanodollars) {
+    cost_nanodollars = cost_nanodollars.value_or(0) + *other.cost_nanodollars;
+  }
+  cost_partial |= other.cost_partial || (cost_nanodollars && (unpriced || adds_unpriced));
   tokens_input += other.tokens_input;
   tokens_cached += other.tokens_cached;
   tokens_output += other.tokens_output;
+  tokens_written += other.tokens_written;
   return *this;
 }
 
@@ -182,15 +192,23 @@ Result<Observation> observation_from_json(const Json& json) {
 }
 
 Json to_json(const Usage& usage) {
-  return Json::object({{"tokens_input", usage.tokens_input},
-                       {"tokens_cached", usage.tokens_cached},
-                       {"tokens_output", usage.tokens_output}});
+  Json out = Json::object({{"tokens_input", usage.tokens_input},
+                           {"tokens_cached", usage.tokens_cached},
+                           {"tokens_output", usage.tokens_output}});
+  if (usage.tokens_written != 0) out["tokens_written"] = usage.tokens_written;
+  if (usage.cost_nanodollars) out["cost_nanodollars"] = *usage.cost_nanodollars;
+  if (usage.cost_partial) out["cost_partial"] = true;
+  return out;
 }
 
 Usage usage_from_json(const Json& json) {
+  const Json* cost = json.find("cost_nanodollars");
   return {.tokens_input = json.integer("tokens_input"),
           .tokens_cached = json.integer("tokens_cached"),
-          .tokens_output = json.integer("tokens_output")};
+          .tokens_output = json.integer("tokens_output"),
+          .tokens_written = json.integer("tokens_written"),
+          .cost_nanodollars = cost ? cost->integer() : std::nullopt,
+          .cost_partial = json.flag("cost_partial")};
 }
 
 Json to_json(const Message& message) {

@@ -31,7 +31,8 @@
 //
 // Message, Reply: model.h. Observation: {status, value, artifact?, files?, label?} (messages.h).
 // Label: {trusted, confidential}, only what is not the default. Usage: {tokens_input,
-// tokens_cached, tokens_output}.
+// tokens_cached, tokens_output, tokens_written?, cost_nanodollars?, cost_partial?}. What a think
+// cost is decided when it is asked and never worked out again.
 #pragma once
 
 #include <ragent/run.h>
