@@ -108,4 +108,12 @@ Result<std::optional<Account>> account_of(std::string_view name, const Environme
   return std::nullopt;
 }
 
+bool is_provider(const Account& account) {
+  return std::ranges::any_of(kFamilies, [&](const Family& family) {
+    std::string own(family.base_url_default);
+    if (!own.ends_with(family.version)) own += family.version;
+    return account.base_url == own;
+  });
+}
+
 }  // namespace ragent

@@ -28,5 +28,7 @@ using Environment = std::function<const char*(const char* name)>;
 // Nothing: `name` is no model of an endpoint. Error{invalid}: a key or a model's name is missing, a
 // URL that is none; with what to write instead.
 Result<std::optional<Account>> account_of(std::string_view name, const Environment& environment);
+// A provider's own endpoint, not one that speaks as it does.
+bool is_provider(const Account& account);
 
 }  // namespace ragent

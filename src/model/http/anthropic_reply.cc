@@ -215,7 +215,8 @@ class Counted {
   Usage usage() const {
     return {.tokens_input = fresh_ + written_ + cached_,
             .tokens_cached = cached_,
-            .tokens_output = output_};
+            .tokens_output = output_,
+            .tokens_written = written_};
   }
 
  private:

@@ -69,13 +69,14 @@ std::string full() {
 }
 
 Reply expected_full() {
-  return {.text = "caf\xC3\xA9",
-          .calls = {{"toolu_1", "add", Json::object({{"a", 2}, {"b", 3}})},
-                    {"toolu_2", "now", Json::object({})}},
-          .reasoning = {{"Hm", R"(anthropic:{"type":"thinking","thinking":"Hm","signature":"s1"})"},
-                        {"", R"(anthropic@5,0:{"type":"redacted_thinking","data":"zz"})"}},
-          .usage = {.tokens_input = 60, .tokens_cached = 30, .tokens_output = 44},
-          .finish = Finish::calls};
+  return {
+      .text = "caf\xC3\xA9",
+      .calls = {{"toolu_1", "add", Json::object({{"a", 2}, {"b", 3}})},
+                {"toolu_2", "now", Json::object({})}},
+      .reasoning = {{"Hm", R"(anthropic:{"type":"thinking","thinking":"Hm","signature":"s1"})"},
+                    {"", R"(anthropic@5,0:{"type":"redacted_thinking","data":"zz"})"}},
+      .usage = {.tokens_input = 60, .tokens_cached = 30, .tokens_output = 44, .tokens_written = 20},
+      .finish = Finish::calls};
 }
 
 TEST(AnthropicReply, IsTheSameInPiecesOfAnySize) {

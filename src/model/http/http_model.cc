@@ -7,6 +7,7 @@
 #include <model/http/endpoint.h>
 #include <model/http/endpoint_error.h>
 #include <model/http/model_list.h>
+#include <model/http/prices.h>
 
 #include <fmt/core.h>
 
@@ -61,8 +62,12 @@ struct Wiring {
 
 class HttpModel : public Model {
  public:
-  HttpModel(std::string name, Account account, std::shared_ptr<Endpoint> endpoint, Wiring wiring)
-      : account_(std::move(account)), endpoint_(std::move(endpoint)), wiring_(std::move(wiring)) {
+  HttpModel(std::string name, Account account, std::shared_ptr<Endpoint> endpoint,
+            std::optional<Price> price, Wiring wiring)
+      : account_(std::move(account)),
+        endpoint_(std::move(endpoint)),
+        price_(price),
+        wiring_(std::move(wiring)) {
     info_ = info_of(account_.model);
     info_.name = std::move(name);
   }
@@ -91,10 +96,12 @@ class HttpModel : public Model {
   Result<Reply> read(Result<HttpResponse> response, Reading& reading) const;
   std::optional<milliseconds> wait_before(int attempt, const Error& error, const Call& call);
   Task<Error> explained(Error error, const Call& call, int attempts);
+  void put_cost(Usage& usage) const;
   milliseconds time_left(TimePoint deadline) const;
 
   Account account_;
   std::shared_ptr<Endpoint> endpoint_;  // shared with this model on other shards
+  std::optional<Price> price_;
   Wiring wiring_;
   ModelInfo info_ = {};
 };
@@ -118,6 +125,7 @@ Task<Reply> HttpModel::reply(ModelRequest request, DeltaSink& deltas) {
     Result<Reply> reply = co_await hedged(call, sink).result();
     if (reply) {
       if (!call.text_streamed && !reply->text.empty()) sink({.text = reply->text});
+      put_cost(reply->usage);
       co_return std::move(*reply);
     }
     std::optional<milliseconds> wait = wait_before(number, reply.error(), call);
@@ -254,6 +262,15 @@ Task<Error> HttpModel::explained(Error error, const Call& call, int attempts) {
   co_return within(info_.name, std::move(error));
 }
 
+// An endpoint that counts nothing has not answered for nothing.
+void HttpModel::put_cost(Usage& usage) const {
+  if (usage.tokens_input + usage.tokens_output == 0) {
+    usage.cost_partial = true;
+  } else if (price_) {
+    usage.cost_nanodollars = cost_of(*price_, usage);
+  }
+}
+
 // What the models of an engine share, whatever the shard: any thread.
 class Endpoints {
  public:
@@ -265,12 +282,15 @@ class Endpoints {
     if (!options_.random) options_.random = make_system_random;
     const char* hedge = options_.environment("RAGENT_HEDGE_AFTER");
     if (hedge) options_.hedge_after = duration_of(hedge).value_or(options_.hedge_after);
+    prices_ = Prices::from(options_.environment);
   }
 
   Result<std::unique_ptr<Model>> open(const std::string& name, Loop& loop) {
     Result<std::optional<Account>> account = account_of(name, options_.environment);
     if (!account) return fail(std::move(account.error()));
     if (!*account) return nullptr;
+    if (!prices_) return fail(prices_.error());
+    std::optional<Price> price = prices_->of(name, **account);
     const std::lock_guard lock(mutex_);
     std::weak_ptr<HttpClient>& known = clients_[&loop];
     std::shared_ptr<HttpClient> client = known.lock();
@@ -281,7 +301,7 @@ class Endpoints {
       std::string_view place = host_and_port((*account)->base_url);
       endpoint = std::make_shared<Endpoint>(printable(place, kNameShown));
     }
-    return std::make_unique<HttpModel>(name, std::move(**account), endpoint,
+    return std::make_unique<HttpModel>(name, std::move(**account), endpoint, price,
                                        Wiring{.loop = loop,
                                               .hedge_after = options_.hedge_after,
                                               .client = std::move(client),
@@ -291,6 +311,7 @@ class Endpoints {
 
  private:
   HttpModelsOptions options_;
+  Result<Prices> prices_;  // Error: that of the file, told by each model
   std::mutex mutex_;  // guards what follows
   std::map<Loop*, std::weak_ptr<HttpClient>> clients_;  // owned by the models of the loop
   std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;  // shared with their models

@@ -9,6 +9,8 @@
 // limits::kCallAttemptsMax times, within the budget of retries that the endpoint's calls earn and
 // after what Retry-After says (endpoint.h); a Delta of kind restart comes before the next one's
 // first. A name that the endpoint does not know is Error{not_found} with the near miss of its list.
+// Its usage has what it cost where the model has a price (prices.h); the file of prices is read by
+// http_models(), and one that is wrong is the Error of opening a model.
 #pragma once
 
 #include <net/http_client.h>

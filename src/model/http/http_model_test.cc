@@ -1,8 +1,10 @@
 #include <model/http/http_model.h>
 
+#include <base/file.h>
 #include <base/random.h>
 #include <base/scope.h>
 #include <model/conformance.h>
+#include <store/test_home.h>
 #include <stub_model/stub_model.h>
 
 #include <fmt/format.h>
@@ -216,6 +218,38 @@ TEST_F(HttpModelTest, ASilentRequestIsHedged) {
   EXPECT_EQ(stub.count(), 2U);
   EXPECT_EQ(ask(**model)->text, "Hello there.");  // a quick one is asked once
   EXPECT_EQ(stub.count(), 3U);
+}
+
+TEST_F(HttpModelTest, AReplySaysWhatItCostWhereTheModelHasAPrice) {
+  TestHome home;
+  ASSERT_TRUE(make_directories(home.path()));
+  std::string file = home.path() + "/prices.json";
+  auto say = [&](const std::string& price) {
+    std::string text = fmt::format(R"({{"{}#stub": {}}})", stub.url(), price);
+    ASSERT_TRUE(write_file_atomic(file, text));
+  };
+  auto open_priced = [&](const std::string& name) {
+    return source(true, {{"RAGENT_PRICES", file}})(stub.url() + "#" + name, *loop);
+  };
+  stub.answer(
+      {.text = "Hi.", .usage = {.tokens_input = 30, .tokens_cached = 10, .tokens_output = 4}});
+  say(R"({"input": 2, "cached": 0.5, "output": 8})");
+  auto model = open_priced("stub");
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(ask(**model)->usage.cost_nanodollars, 20 * 2'000 + 10 * 500 + 4 * 8'000);
+  stub.answer({.text = "Hi.", .usage = {}});  // not counted, so not free
+  Usage uncounted = ask(**model)->usage;
+  EXPECT_FALSE(uncounted.cost_nanodollars);
+  EXPECT_TRUE(uncounted.cost_partial);
+  stub.answer({.text = "Hi."});
+  auto other = open_priced("other");
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_FALSE(ask(**other)->usage.cost_nanodollars);
+
+  say(R"({"input": 2})");
+  auto wrong = open_priced("stub");
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message, HasSubstr("output is missing"));
 }
 
 TEST_F(HttpModelTest, WhenBothOfAHedgeFailTheCallIsTriedAgain) {
