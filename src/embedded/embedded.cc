@@ -1,6 +1,7 @@
 #include <api/server.h>
 #include <base/home.h>
 #include <model/fallback.h>
+#include <model/free_of_charge.h>
 #include <model/http/http_model.h>
 #include <model/llama/llama_model.h>
 #include <model/recorded.h>
@@ -53,15 +54,15 @@ EngineOptions embedded(EngineOptions options) {
   options.planners.push_back(direct());
   options.planners.push_back(react());
   std::vector<ModelSource> sources = std::move(options.models);
-  sources.push_back(recorded());
+  sources.push_back(free_of_charge(recorded()));
   auto local = std::make_shared<LocalModels>();
   std::string cache_dir = options.home + "/cache";
   // Before the endpoints, whose names look like these; local names after them, as a model of an
   // endpoint may be called x.gguf.
-  sources.push_back(weights_source(local, cache_dir));
+  sources.push_back(free_of_charge(weights_source(local, cache_dir)));
   sources.push_back(http_models());
-  sources.push_back(local_source(local, cache_dir));
-  sources.emplace_back(no_such_model);
+  sources.push_back(free_of_charge(local_source(local, cache_dir)));
+  sources.push_back(free_of_charge(no_such_model));
   options.models = {with_fallbacks(std::move(sources))};
   if (const char* file = std::getenv("RAGENT_RECORD"); file && *file) {
     options.models = {recording(file, std::move(options.models.front()))};
