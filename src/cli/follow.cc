@@ -199,9 +199,9 @@ class Follower {
     }
     if (args_.quiet) return;
     const Totals& sum = text_.totals();
-    std::string facts =
-        dotted(look, {word + " in " + duration(took()), plural(sum.thinks, "think"),
-                      tokens_text(sum.usage), "ragent trace " + handle_.id() + home()});
+    std::string facts = dotted(look, {word + " in " + duration(took()), plural(sum.thinks, "think"),
+                                      tokens_text(sum.usage), cost_text(sum.usage),
+                                      "ragent trace " + handle_.id() + home()});
     note(fmt::format("\n{}\n", dim(look, facts)));
   }
 

@@ -68,7 +68,10 @@ std::string step_html(const StepView& step, std::int64_t from, std::int64_t to) 
   const Json* reply = step.outcome.find("reply");
   const Json* usage = reply ? reply->find("usage") : nullptr;
   if (usage) {
-    cost = fmt::format(" <span class=\"soft\">{}</span>", tokens_text(usage_from_json(*usage)));
+    Usage used = usage_from_json(*usage);
+    std::string paid = cost_text(used);
+    cost = fmt::format(" <span class=\"soft\">{}{}{}</span>", tokens_text(used),
+                       paid.empty() ? "" : ", ", paid);
   }
   return fmt::format(
       "<details class=\"{}\"><summary><span class=\"name\" style=\"padding-left:{}rem\">{}</span>"
@@ -111,6 +114,7 @@ std::string trace_html(const RunView& view) {
   if (row.ended_at > 0) facts += " in " + duration(row.ended_at - row.started_at);
   facts += fmt::format(" · {} · {} · {}", plural(sum.thinks, "think"), plural(sum.calls, "call"),
                        tokens_text(sum.usage));
+  if (std::string cost = cost_text(sum.usage); !cost.empty()) facts += " · " + cost;
   std::string of = fork_text(row.parent);
   if (!of.empty()) of += " · ";
   std::string ids = fmt::format("run {} · {}session {} · {} · {}", row.uid, of, row.session,

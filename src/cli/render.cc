@@ -129,6 +129,12 @@ std::string tokens_text(const Usage& usage) {
   return out;
 }
 
+std::string cost_text(const Usage& usage) {
+  if (usage.cost_nanodollars.value_or(0) <= 0) return "";
+  std::string out = dollars(*usage.cost_nanodollars);
+  return usage.cost_partial ? "at least " + out + " (not all is priced)" : out;
+}
+
 std::string rows_text(const Look& look, std::string_view indent, const Json& value) {
   const Json::Array* rows = rows_of(value);
   if (!rows) return "";

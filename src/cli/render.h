@@ -59,6 +59,8 @@ std::string call_text(const Look& look, const Json& call, std::string_view effec
 std::string rows_text(const Look& look, std::string_view indent, const Json& value);
 // "24 tokens evaluated, 790 reused".
 std::string tokens_text(const Usage& usage);
+// "$0.0042", "at least $0.0042 (not all is priced)"; empty: it was free, or nobody knows.
+std::string cost_text(const Usage& usage);
 
 std::string runs_text(const Look& look, const std::vector<RunRow>& rows, std::int64_t now);
 // With the commands that decide; `home` ends them where it is not the usual one.

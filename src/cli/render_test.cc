@@ -125,6 +125,17 @@ TEST(RenderTest, WhatARunDoes) {
   EXPECT_EQ(doing_text(delta("F1")), "");
 }
 
+TEST(RenderTest, ACostIsShownWhereThereIsOne) {
+  Usage usage{.tokens_input = 10};
+  EXPECT_EQ(cost_text(usage), "");  // nobody knows
+  usage.cost_nanodollars = 0;
+  EXPECT_EQ(cost_text(usage), "");  // free
+  usage.cost_nanodollars = 4'200'000;
+  EXPECT_EQ(cost_text(usage), "$0.0042");
+  usage += Usage{.tokens_input = 1};
+  EXPECT_EQ(cost_text(usage), "at least $0.0042 (not all is priced)");
+}
+
 TEST(RenderTest, LongTablesAreCut) {
   Json rows = Json::array({});
   for (int i = 0; i < 25; ++i) rows.push_back(Json::object({{"n", i}}));
@@ -211,6 +222,18 @@ TEST(TraceTest, AFork) {
   EXPECT_EQ(runs_text(kPlain, {{.uid = "01jdxxxxxx", .parent = "01jcyyyyyy@0:2", .task = "Go"}}, 0)
                     .find("fork of 01jcyyyy at 0:2: Go") == std::string::npos,
             false);
+}
+
+TEST(TraceTest, SaysWhatWasPaid) {
+  RunView view = sample();
+  std::string& body = view.records[2].body;
+  body.insert(body.find(R"("tokens_output")"), R"("cost_nanodollars":4200000,)");
+  std::string text = trace_text({.width = 120}, view);
+  EXPECT_THAT(text, HasSubstr("790 reused · $0.0042\n"));
+  EXPECT_THAT(text, HasSubstr("790 reused, $0.0042\n"));
+  EXPECT_THAT(trace_html(view), HasSubstr("790 reused · $0.0042</div>"));
+  EXPECT_THAT(trace_html(view), HasSubstr("790 reused, $0.0042</span>"));
+  EXPECT_THAT(trace_text({.width = 120}, sample()), Not(HasSubstr("$")));
 }
 
 TEST(TraceTest, LinesFit) {

@@ -201,6 +201,13 @@ std::string count(std::int64_t number) {
   return digits;
 }
 
+std::string dollars(std::int64_t nanodollars) {
+  double amount = static_cast<double>(nanodollars) / 1e9;
+  int digits = 2;
+  for (double rest = amount; rest > 0 && rest < 0.1 && digits < 9; rest *= 10) ++digits;
+  return fmt::format("${:.{}f}", amount, digits);
+}
+
 std::string bytes(std::uint64_t number) {
   static constexpr std::array<std::string_view, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
   auto value = static_cast<double>(number);

@@ -56,6 +56,7 @@ std::string duration(std::int64_t ms);       // "12 ms", "2.1 s", "3 min 05 s"
 std::string count(std::int64_t number);      // "1,204"
 std::string bytes(std::uint64_t number);     // "1.1 GB"
 std::string age(std::int64_t ms);            // "just now", "5 min ago"
+std::string dollars(std::int64_t nanodollars);  // "$12.30", "$0.0042": two digits or more
 std::string plural(std::int64_t number, std::string_view noun);  // "1 step", "3 steps"
 
 // A value as a person reads it: text bare, the rest as JSON, on one line.

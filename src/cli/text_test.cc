@@ -52,6 +52,16 @@ TEST(TextTest, Numbers) {
   EXPECT_EQ(plural(1, "step"), "1 step");
 }
 
+TEST(TextTest, DollarsHaveTwoDigitsThatSaySomething) {
+  EXPECT_EQ(dollars(12'300'000'000), "$12.30");
+  EXPECT_EQ(dollars(500'000'000), "$0.50");
+  EXPECT_EQ(dollars(41'900'000), "$0.042");
+  EXPECT_EQ(dollars(100'000'000), "$0.10");
+  EXPECT_EQ(dollars(7'000), "$0.0000070");
+  EXPECT_EQ(dollars(1), "$0.000000001");
+  EXPECT_EQ(dollars(0), "$0.00");
+}
+
 TEST(TextTest, TablesAlignAndShrink) {
   EXPECT_EQ(table(kPlain, "  ", {"id", "price"}, {{"F1", "64"}, {"F1032", "7.5"}}),
             "  id     price\n"

@@ -110,7 +110,10 @@ std::string bar(const Look& look, std::size_t columns, std::int64_t begin, std::
 std::string cost(const Look& look, const StepView& step) {
   if (step.kind != RecordKind::think) return "";
   const Json& usage = member(member(step.outcome, "reply"), "usage");
-  return usage.is_null() ? "" : "  " + dim(look, tokens_text(usage_from_json(usage)));
+  if (usage.is_null()) return "";
+  Usage used = usage_from_json(usage);
+  std::string paid = cost_text(used);
+  return "  " + dim(look, tokens_text(used) + (paid.empty() ? "" : ", " + paid));
 }
 
 struct Row {
@@ -140,7 +143,7 @@ std::string head_text(const Look& look, const RunView& view) {
   std::string name = one_line(row.agent);
   std::string out =
       dotted(look, {name, state_text(row.state, row.outcome), took, plural(sum.thinks, "think"),
-                    plural(sum.calls, "call"), tokens_text(sum.usage)});
+                    plural(sum.calls, "call"), tokens_text(sum.usage), cost_text(sum.usage)});
   out.replace(0, name.size(), bold(look, name));
   std::string ids = dotted(
       look, {"run " + row.uid, fork_text(row.parent), "session " + row.session, row.planner});

@@ -145,6 +145,25 @@ TEST_F(ViewTest, AddsUpTokens) {
   EXPECT_EQ(sum.usage, (Usage{20, 8, 6}));
 }
 
+TEST_F(ViewTest, AddsUpWhatIsPricedAndSaysWhereNotAllIs) {
+  run(1, "a");
+  auto think = [&](int step, const std::string& cost) {
+    record(RecordKind::think, step,
+           R"({"reply":{"usage":{"tokens_input":10,"tokens_output":3)" + cost + "}},\"ms\":5}");
+  };
+  think(0, R"(,"cost_nanodollars":1500)");
+  think(1, R"(,"cost_nanodollars":0)");
+  commit();
+  EXPECT_EQ(totals(*view_run(*store_, {}, "a")).usage.cost_nanodollars, 1500);
+  EXPECT_FALSE(totals(*view_run(*store_, {}, "a")).usage.cost_partial);
+  run(2, "b");
+  think(0, R"(,"cost_nanodollars":1500)");
+  think(1, "");  // of an older release, or a model without a price
+  commit();
+  EXPECT_EQ(totals(*view_run(*store_, {}, "b")).usage.cost_nanodollars, 1500);
+  EXPECT_TRUE(totals(*view_run(*store_, {}, "b")).usage.cost_partial);
+}
+
 TEST_F(ViewTest, ListsAsksAndDoubts) {
   run(7, "a");
   record(RecordKind::act, 3, R"({"tool":"book","arguments":{"flight":"F1"}})", Phase::intent);

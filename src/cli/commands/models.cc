@@ -3,6 +3,7 @@
 #include <cli/commands.h>
 #include <cli/weights.h>
 #include <model/http/model_list.h>
+#include <model/http/prices.h>
 #include <model/llama/llama_model.h>
 
 #include <algorithm>
@@ -114,7 +115,7 @@ void print_local(const Args& args, const Console& console) {
   }
 }
 
-void print_json(const AccountHere& here, const Names& names) {
+void print_json(const AccountHere& here, const Names& names, const Prices& prices) {
   if (!names) {
     print(Json::object(
               {{"kind", "endpoint"}, {"endpoint", here.prefix}, {"error", names.error().message}})
@@ -123,10 +124,12 @@ void print_json(const AccountHere& here, const Names& names) {
     return;
   }
   for (const std::string& name : *names) {
-    print(Json::object(
-              {{"kind", "endpoint"}, {"endpoint", here.prefix}, {"model", here.prefix + name}})
-              .dump() +
-          "\n");
+    Json line = Json::object(
+        {{"kind", "endpoint"}, {"endpoint", here.prefix}, {"model", here.prefix + name}});
+    Account account = *here.account;
+    account.model = name;
+    if (auto price = prices.of(here.prefix + name, account)) line["price"] = to_json(*price);
+    print(line.dump() + "\n");
   }
 }
 
@@ -147,10 +150,10 @@ void print_some(const AccountHere& here, const Names& names, const Look& look) {
   print(wrapped(look, "  ", names->empty() ? "it lists no models" : text));
 }
 
-int list_endpoint(const Args& args, const Console& console) {
+int list_endpoint(const Args& args, const Prices& prices, const Console& console) {
   std::vector<AccountHere> accounts = {account_named(args.what, std::getenv)};
   Names names = std::move(ask(accounts).front());
-  if (args.json) print_json(accounts.front(), names);
+  if (args.json) print_json(accounts.front(), names, prices);
   if (!names && args.json) return kExitError;
   if (!names) return console.report(names.error());
   if (args.json) return kExitDone;
@@ -194,7 +197,9 @@ int models_command(const Args& args, const Console& console) {
                            .message = "expected `ragent models`, `ragent models ENDPOINT` or "
                                       "`ragent models fetch NAME`"});
   }
-  if (!args.what.empty()) return list_endpoint(args, console);
+  Result<Prices> prices = Prices::from(std::getenv);
+  if (!prices) return console.report(prices.error());
+  if (!args.what.empty()) return list_endpoint(args, *prices, console);
   print_local(args, console);
   std::vector<AccountHere> accounts = accounts_here(std::getenv, variable("RAGENT_MODEL"));
   std::vector<Names> names = ask(accounts);
@@ -202,7 +207,7 @@ int models_command(const Args& args, const Console& console) {
   for (std::size_t i = 0; i < accounts.size(); ++i) {
     well = well && names[i].has_value();
     if (args.json) {
-      print_json(accounts[i], names[i]);
+      print_json(accounts[i], names[i], *prices);
     } else {
       print_some(accounts[i], names[i], console.out);
     }
