@@ -95,6 +95,8 @@ std::string value_text(const Look& look, std::string_view indent, const Json& ob
   return "";
 }
 
+bool counted(const Usage& usage) { return usage.tokens_input + usage.tokens_output > 0; }
+
 std::string call_key(const Event& event) {
   return call_name(event.path, event.step, static_cast<std::uint32_t>(event.call));
 }
@@ -234,7 +236,7 @@ std::string RunText::act_ended(const Event& event) {
   std::int64_t ms = event.body.integer("ms");
   std::string note = duration(ms);
   Thought& thought = thoughts_[event.path];
-  if (!std::exchange(thought.shown, true) && thought.usage != Usage{}) {
+  if (!std::exchange(thought.shown, true) && counted(thought.usage)) {
     note = fmt::format("{} {} {}", duration(ms + thought.ms), look_.unicode ? "·" : "-",
                        tokens_text(thought.usage));
   }

@@ -1,6 +1,7 @@
 """Models as people find them: the list, endpoints, weights by URL; and what a run takes with it."""
 import hashlib
 import http.server
+import json
 import os
 import pathlib
 import pty
@@ -262,6 +263,32 @@ class Run(Case):
                       self.ragent("run", "desk", "hello", "--image", "c.txt", code=1)[1])
         self.assertIn("none.png",
                       self.ragent("run", "desk", "hello", "--image", "none.png", code=1)[1])
+
+    def test_costs_of_an_endpoint_with_a_price(self):
+        url = self.stub()
+        prices = self.folder / "prices.json"
+        prices.write_text(json.dumps({f"{url}#paid": {"input": 2000, "output": 10000}}))
+        known = {"RAGENT_PRICES": "prices.json"}
+        end = self.lines("run", "desk", "hello", "--json", "--model", url + "#paid", **known)[-1]
+        used = end["usage"]
+        cost = 2_000_000 * used["tokens_input"] + 10_000_000 * used["tokens_output"]
+        self.assertEqual(used["cost_nanodollars"], cost)
+        self.assertGreater(cost, 10_000_000)
+        shown = f"${cost / 1e9:.2f}" if cost >= 100_000_000 else f"${cost / 1e9:.3f}"
+        # It was decided then: other prices change nothing of it.
+        prices.write_text("{}")
+        self.assertIn(shown, self.ragent("trace", end["run"], **known)[0])
+        _, err = self.ragent("run", "desk", "hello", "--model", url + "#other", **known)
+        self.assertNotIn("$", err)
+        listed = self.lines("models", url, "--json")
+        self.assertNotIn("price", listed[0])
+        prices.write_text(json.dumps({f"{url}#stub": {"input": 1, "output": 2}}))
+        listed = self.lines("models", url, "--json", **known)
+        self.assertEqual(listed[0]["price"], {"input": 1, "cached": 1, "written": 1, "output": 2})
+        prices.write_text(json.dumps({f"{url}#stub": {"input": 1, "outputs": 2}}))
+        for words in (["models"], ["run", "desk", "hello", "--model", url + "#stub"]):
+            _, err = self.ragent(*words, code=1 if words == ["models"] else None, **known)
+            self.assertIn("did you mean output?", err)
 
     def test_recorded_and_said_again(self):
         self.ragent("run", "desk", "hello", "--record", "kept.jsonl")
