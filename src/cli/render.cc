@@ -183,6 +183,19 @@ std::string RunText::break_line() { return std::exchange(mid_line_, false) ? "\n
 std::string RunText::paragraph() { return std::exchange(calls_above_, false) ? "\n" : ""; }
 
 std::string RunText::on(const Event& event) {
+  std::string failed = std::exchange(failed_, "");
+  std::string text = text_of(event);
+  if (failed.empty()) return text;
+  bool ends = event.kind == Event::Kind::ended;
+  if (ends && member(event.body, "error").text("message") == failed) return text;
+  if (text.empty() && failed_.empty() && !ends) {
+    failed_ = std::move(failed);
+    return text;
+  }
+  return indented("  ", yellow(look_, "the model: " + one_line(failed))) + text;
+}
+
+std::string RunText::text_of(const Event& event) {
   switch (event.kind) {
     case Event::Kind::delta: return delta(event);
     case Event::Kind::attempt_started:
@@ -225,8 +238,8 @@ std::string RunText::think_ended(const Event& event) {
   thoughts_[event.path] = {.ms = event.body.integer("ms"), .usage = usage};
   const Json& error = member(event.body, "error");
   if (error.is_null()) return "";
-  std::string why = one_line(error.text("message"));
-  return break_line() + indented("  ", yellow(look_, fmt::format("the model: {}", why)));
+  failed_ = error.text("message");
+  return break_line();
 }
 
 std::string RunText::act_ended(const Event& event) {

@@ -32,6 +32,7 @@ class RunText {
     Usage usage = {};
     bool shown = false;  // on the first of its calls
   };
+  std::string text_of(const Event& event);
   std::string delta(const Event& event);
   std::string think_ended(const Event& event);
   std::string act_ended(const Event& event);
@@ -44,6 +45,9 @@ class RunText {
   std::map<std::string, Thought> thoughts_ = {};  // by path
   std::map<std::string, std::string> effects_ = {};  // by call: from its intent
   std::string streamed_ = {};  // the last reply of branch "0", as far as it is shown
+  // Why the last think failed. It waits for the next event: where the run ends of it, whoever
+  // follows the run says it.
+  std::string failed_ = {};
   bool replying_ = false;      // … which is not complete yet
   bool mid_line_ = false;
   bool calls_above_ = false;

@@ -70,6 +70,24 @@ TEST(RunTextTest, ACallIsOneLineWithItsTable) {
   EXPECT_EQ(text.totals().calls, 1);
 }
 
+TEST(RunTextTest, WhyAThinkFailedIsSaidOnceWhereTheRunEndsOfIt) {
+  const Event failed = step("think", R"({"error":{"message":"no such model"},"ms":1})");
+  Event end = ended("");
+  end.body["error"] = Json::object({{"message", "no such model"}});
+  RunText text(kPlain);
+  EXPECT_EQ(shown(text, {delta("Half"), failed, end}), "Half\n");
+}
+
+TEST(RunTextTest, WhyAThinkFailedIsSaidWhereTheRunGoesOn) {
+  const Event failed = step("think", R"({"error":{"message":"no such model"},"ms":1})");
+  RunText text(kPlain);
+  EXPECT_EQ(shown(text, {failed, failed, delta("Another."), ended("Another.")}),
+            "  the model: no such model\n  the model: no such model\nAnother.\n");
+  Event end = ended("");
+  end.body["error"] = Json::object({{"message", "the budget is used up"}});
+  EXPECT_EQ(shown(text, {failed, end}), "  the model: no such model\n");
+}
+
 TEST(RunTextTest, AOnceToolLeavesAReceipt) {
   RunText text(kPlain);
   std::string out = shown(
