@@ -1,5 +1,6 @@
 // Shard: from an Agent, or from a pinned spec, to what this process has for it.
 #include <action/declared.h>
+#include <base/text.h>
 #include <base/written_json.h>
 #include <ragent/limits.h>
 #include <runtime/planners.h>
@@ -53,7 +54,11 @@ Result<Model*> Shard::model(const std::string& name) {
   if (auto found = models_.find(name); found != models_.end()) return found->second.get();
   for (const ModelSource& source : parts_.options.models) {
     Result<std::unique_ptr<Model>> opened = source(name, loop_);
-    if (!opened) return fail(within("model \"" + name + "\"", std::move(opened.error())));
+    if (!opened) {
+      Error error = std::move(opened.error());
+      bool named = error.message.contains(name);
+      return fail(named ? error : within("model \"" + printable(name, 200) + "\"", error));
+    }
     if (!*opened) continue;
     return (models_[name] = std::move(*opened)).get();
   }

@@ -38,7 +38,7 @@ constexpr Known kKnown[] = {
 
 constexpr std::string_view kKeys = R"(
   Enter sends; a line that ends in \ goes on, as it does with Alt-Enter.
-  Arrows bring older inputs back. Ctrl-A -E -K -U -W -Y edit, Ctrl-L draws anew.
+  Arrows bring older inputs back. Ctrl-A -E -K -U -W -Y edit, Ctrl-L redraws.
   Ctrl-C stops the turn; where none works it clears the line, then leaves.
   //text sends /text.
 )";

@@ -56,6 +56,28 @@ Result<void> check_name(std::string_view name, std::string_view model) {
                           printable(name, 200)));
 }
 
+// What no request could be sent to is told before a run begins. A password of a URL would stand in
+// the journal with the model's name.
+Result<void> check_url(std::string_view url) {
+  std::string_view rest = url.substr(url.find("://") + 3);
+  std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  std::string why;
+  if (authority.contains('@')) {
+    why = fmt::format(
+        "a user or password in it, which would be kept with the run: take it out, "
+        "and set {}",
+        kAnyKey);
+  } else if (authority.empty() || authority.starts_with(':')) {
+    why = "no host in it: expected URL#NAME, as in http://localhost:8080/v1#qwen";
+  } else if (url.contains('?')) {
+    why =
+        "a query in it: expected what stands before /chat/completions or /messages, as in "
+        "http://localhost:8080/v1#qwen";
+  }
+  if (why.empty()) return {};
+  return fail(ErrorKind::invalid, "the URL of the model has " + why);
+}
+
 Result<std::optional<Account>> of_family(std::string_view name, const Family& family,
                                          const Environment& environment) {
   Account out{.dialect = &family.dialect(),
@@ -86,7 +108,12 @@ Result<std::optional<Account>> of_url(std::string_view name, const Scheme& schem
   std::string_view url = name.substr(scheme.prefix.size());
   std::size_t hash = url.find('#');
   std::string_view model = hash == url.npos ? "" : url.substr(hash + 1);
-  if (Result<void> named = check_name(name, model); !named) return fail(named.error());
+  if (Result<void> fit = check_url(url.substr(0, hash)); !fit) return fail(fit.error());
+  if (Result<void> named = check_name(name, model); !named) {
+    named.error().message += fmt::format("; `ragent models {}` lists them",
+                                         printable(name.substr(0, name.find('#')), 200));
+    return fail(named.error());
+  }
   return Account{.dialect = &scheme.dialect(),
                  .base_url = without_slash(std::string(url.substr(0, hash))),
                  .key = value_of(environment, kAnyKey),

@@ -8,6 +8,7 @@ namespace ragent {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 Result<std::optional<Account>> account(std::string_view name,
                                        std::map<std::string, std::string> variables = {}) {
@@ -71,8 +72,26 @@ TEST(AccountTest, WhatIsMissingIsSaid) {
               HasSubstr("lacks its name: expected PREFIX/NAME or URL#NAME"));
   EXPECT_THAT(message(account("http://localhost:8080/v1")), HasSubstr("lacks its name"));
   EXPECT_THAT(message(account("http://localhost:8080/v1#")), HasSubstr("lacks its name"));
+  EXPECT_THAT(message(account("responses+http://localhost:8080/v1")),
+              HasSubstr("`ragent models responses+http://localhost:8080/v1` lists them"));
   EXPECT_THAT(message(account("openai/x", {{"OPENAI_BASE_URL", "localhost:8080"}})),
               HasSubstr("OPENAI_BASE_URL is `localhost:8080`, expected a URL"));
+}
+
+TEST(AccountTest, AUrlThatCannotBeAskedIsNone) {
+  auto message = [](auto result) { return result ? std::string("fine") : result.error().message; };
+  for (const char* name : {"http://#x", "https:///v1#x", "http://:8080/v1#x"}) {
+    EXPECT_THAT(message(account(name)), HasSubstr("no host in it")) << name;
+  }
+  EXPECT_THAT(message(account("http://h/v1?api-version=1#x")), HasSubstr("a query in it"));
+  EXPECT_EQ(message(account("http://h/v1#x?y@z")), "fine");
+}
+
+TEST(AccountTest, APasswordInAUrlIsRefusedAndNotSaid) {
+  auto refused = account("anthropic+https://me:secret@h/v1#m");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("set RAGENT_API_KEY"));
+  EXPECT_THAT(refused.error().message, Not(HasSubstr("secret")));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <base/text.h>
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -227,9 +229,14 @@ Error error_of(const HttpResponse& response, std::string_view endpoint, WallPoin
   if (const std::string* to = response.headers.find("location"); to && response.status < 400) {
     answered += ", moved to " + printable(*to, limits::kEndpointWordsMax);
   }
-  Error error{.kind = verdict.kind, .message = message_of(said, endpoint, answered, verdict.todo)};
-  error.retry_after = retry_after(response.headers, now);
-  return error;
+  const std::optional<milliseconds> wait = retry_after(response.headers, now);
+  std::string todo(verdict.todo);
+  if (wait >= std::chrono::seconds(1) && verdict.todo == kAgain) {
+    todo = fmt::format("try again in {} s", std::chrono::ceil<std::chrono::seconds>(*wait).count());
+  }
+  return {.kind = verdict.kind,
+          .message = message_of(said, endpoint, answered, todo),
+          .retry_after = wait};
 }
 
 Error error_of(const Json& error, std::string_view endpoint) {
@@ -269,6 +276,16 @@ Error not_an_endpoint(const HttpResponse& head, std::string_view expected) {
                      " to answer with text/event-stream or application/json, got " +
                      (type.empty() ? "no content type" : printable(type, limits::kNameBytesMax)) +
                      ": something else stands at this URL, check it"};
+}
+
+Error not_readable(const HttpResponse& head, Error error) {
+  const std::string* encoding = head.headers.find("content-encoding");
+  if (!encoding || to_lower(trim(*encoding)) == "identity") return error;
+  error.message += fmt::format(
+      "; it came with content-encoding {}, which no request asks for: what "
+      "stands before the endpoint is to leave it out",
+      printable(trim(*encoding), limits::kNameBytesMax));
+  return error;
 }
 
 }  // namespace ragent::wire

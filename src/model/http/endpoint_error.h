@@ -30,5 +30,7 @@ bool is_event_stream(const HttpResponse& head);
 bool is_json(const HttpResponse& head);
 // The Error of a response of status 2xx that is neither.
 Error not_an_endpoint(const HttpResponse& head, std::string_view expected);
+// Why no reply could be read from a body, and whether that is since it is compressed.
+Error not_readable(const HttpResponse& head, Error error);
 
 }  // namespace ragent::wire

@@ -96,6 +96,26 @@ TEST(WireErrors, ANameIsMoreExactThanTheStatus) {
               HasSubstr("begin a new session"));
 }
 
+TEST(WireErrors, WhenToTryAgainIsSaidAsTheEndpointSaysIt) {
+  const auto message = [](int status, const char* wait) {
+    return error_of({.status = status, .headers = {{"retry-after", wait}}}, "e").message;
+  };
+  EXPECT_THAT(message(429, "3600"), HasSubstr("; try again in 3600 s"));
+  EXPECT_THAT(message(503, "1.2"), HasSubstr("; try again in 2 s"));
+  EXPECT_THAT(message(429, "0"), HasSubstr("; try again later"));
+  EXPECT_THAT(message(401, "3600"), HasSubstr("; check the key"));
+}
+
+TEST(WireErrors, ACompressedBodyThatIsNoReplyIsNamed) {
+  const Error why{.kind = ErrorKind::unavailable, .message = "no JSON"};
+  EXPECT_EQ(not_readable({.headers = {{"content-type", "application/json"}}}, why).message,
+            "no JSON");
+  EXPECT_EQ(not_readable({.headers = {{"content-encoding", "identity"}}}, why).message, "no JSON");
+  const Error error = not_readable({.headers = {{"Content-Encoding", "br"}}}, why);
+  EXPECT_EQ(error.kind, ErrorKind::unavailable);
+  EXPECT_THAT(error.message, HasSubstr("no JSON; it came with content-encoding br,"));
+}
+
 TEST(WireErrors, InsideAResponseTheNameDecides) {
   const auto kind = [](std::string_view json) { return error_of(*parse_json(json), "e").kind; };
   EXPECT_EQ(kind(R"({"type": "overloaded_error", "message": "Overloaded"})"),

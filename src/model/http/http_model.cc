@@ -222,7 +222,9 @@ Result<Reply> HttpModel::read(Result<HttpResponse> response, Reading& reading) c
     if (!reader) return fail(std::move(reader.error()));
     reading.reader = std::move(*reader);
   }
-  return reading.reader->finish();
+  Result<Reply> reply = reading.reader->finish();
+  if (!reply) return fail(wire::not_readable(*response, std::move(reply.error())));
+  return reply;
 }
 
 // How long to wait before another try, when there may be one: exponential, with full jitter

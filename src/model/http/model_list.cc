@@ -5,6 +5,7 @@
 #include <model/http/request_parts.h>
 
 #include <algorithm>
+#include <fmt/core.h>
 
 namespace ragent {
 namespace {
@@ -25,17 +26,23 @@ void add(std::vector<AccountHere>& out, AccountHere here) {
   if (!known) out.push_back(std::move(here));
 }
 
-// Of {"data": [{"id": NAME}, …]}; none when it is no such list.
-std::vector<std::string> model_names(std::string_view body) {
+// Of {"data": [{"id": NAME}, …]} or of the array alone. Ollama has null where it has none.
+std::optional<std::vector<std::string>> model_names(const Json& json) {
+  const Json* data = json.is_object() ? json.find("data") : &json;
+  if (!data) return std::nullopt;
   std::vector<std::string> names;
-  Result<Json> json = parse_json(body);
-  const Json* data = json ? json->find("data") : nullptr;
-  if (!data || !data->array()) return names;
+  if (json.is_object() && data->is_null()) return names;
+  if (!data->array()) return std::nullopt;
   for (const Json& each : *data->array()) {
     if (std::string id = each.text("id"); !id.empty()) names.push_back(printable(id, kShown));
   }
   std::ranges::sort(names);
   return names;
+}
+
+std::string shown(std::string_view body) {
+  if (trim(body).empty()) return "nothing";
+  return "`" + printable(trim(body), kShown) + "`";
 }
 
 }  // namespace
@@ -77,10 +84,15 @@ Task<std::vector<std::string>> list_models(HttpClient& client, Account account,
   HttpResponse response = co_await client.send(std::move(call));
   std::string host = wire::host_of(account.base_url);
   if (response.status != 200) co_return wire::error_of(response, host);
-  std::vector<std::string> names = model_names(response.body);
-  bool list = wire::is_json(response) && parse_json(response.body).has_value();
-  if (names.empty() && !list) co_return wire::not_an_endpoint(response, "a list of models");
-  co_return names;
+  Result<Json> json = parse_json(response.body);
+  const Json* error = json ? json->find("error") : nullptr;
+  if (error && !error->is_null()) co_return wire::error_of(*json, host);
+  std::optional<std::vector<std::string>> names = json ? model_names(*json) : std::nullopt;
+  if (names) co_return std::move(*names);
+  co_return Error{.kind = ErrorKind::unavailable,
+                  .message = fmt::format("expected {} to answer a list of models, {{\"data\": "
+                                         "[{{\"id\": …}}]}}, got {}: is the URL right?",
+                                         host, shown(response.body))};
 }
 
 std::string near_miss(std::string_view model, std::vector<std::string> names) {

@@ -91,6 +91,29 @@ TEST(ModelListTest, ListsWithinItsTime) {
   EXPECT_THAT(page.error().message, HasSubstr("a list of models"));
 }
 
+TEST(ModelListTest, WhatIsNoListIsAnError) {
+  std::unique_ptr<Loop> loop = make_loop(Logger(LogLevel::off));
+  FakeClient client;
+  auto ask = [&](std::string body) {
+    client.response = {.headers = {{"content-type", "application/json"}}, .body = std::move(body)};
+    AccountHere here = account_named("http://h/v1", environment({}));
+    return block_on(*loop, list_models(client, *here.account));
+  };
+  EXPECT_THAT(*ask(R"({"object":"list","data":null})"), ElementsAre());  // Ollama without models
+  EXPECT_THAT(*ask(R"([{"id":"b"},{"id":"a"}])"), ElementsAre("a", "b"));  // Together
+  for (const char* body : {"null", "", "{}", R"({"data":"x"})", R"({"detail":"Not Found"})"}) {
+    auto none = ask(body);
+    ASSERT_FALSE(none) << body;
+    EXPECT_THAT(none.error().message, HasSubstr("expected h to answer a list of models")) << body;
+  }
+  EXPECT_THAT(ask("").error().message, HasSubstr("got nothing"));
+  for (const char* body : {R"({"error":"no credit"})", R"({"error":{"message":"no credit"}})"}) {
+    auto error = ask(body);
+    ASSERT_FALSE(error) << body;
+    EXPECT_THAT(error.error().message, HasSubstr("no credit")) << body;
+  }
+}
+
 TEST(ModelListTest, AWrongNameHasItsNearMissOrWhatIsThere) {
   EXPECT_EQ(near_miss("gpt-4p", {"gpt-4o", "o1"}), "; did you mean gpt-4o?");
   EXPECT_EQ(near_miss("o1", {"gpt-4o", "o1"}), "");  // it is there

@@ -281,6 +281,19 @@ TEST(Home, AHomeWithoutWritingIsStillRead) {
   ASSERT_EQ(::chmod(home.path().c_str(), 0755), 0);
 }
 
+TEST(Home, AHomeThatMayNotBeEnteredIsNotTakenForANewOne) {
+  const TestHome home;
+  fill(home);
+  ASSERT_EQ(::chmod(home.folder().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(home.path().c_str(), 0000), 0);
+  EXPECT_THAT(as_nobody([&]() -> std::string {
+                auto store = open_sqlite_store_read_only(home.path());
+                return store ? "opened" : store.error().message;
+              }),
+              AllOf(HasSubstr("cannot read"), HasSubstr("Permission denied")));
+  ASSERT_EQ(::chmod(home.path().c_str(), 0755), 0);
+}
+
 TEST(Home, ReadersWorkBesideTheOwnerAndMayNotWrite) {
   const TestHome home;
   fill(home);

@@ -48,7 +48,11 @@ Result<HomeLock> HomeLock::take(const std::string& home) {
   const std::string path = home + "/lock";
   // No link: what is written there must not go into a file that somebody else's home names.
   FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) return fail(system_error("write", path, errno));
+  if (!file) {
+    Error error = system_error("write", path, errno);
+    error.message += "; make the home writable or choose another one";
+    return fail(std::move(error));
+  }
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail(system_error("lock", path, errno));
     return fail(ErrorKind::conflict,

@@ -5,6 +5,7 @@
 #include <base/file.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include <fmt/core.h>
@@ -90,6 +91,8 @@ bool is_owned(const std::string& home) { return HomeLock::held(home); }
 Result<std::unique_ptr<Store>> open_sqlite_store_read_only(const std::string& home) {
   const std::string path = home + "/journal.db";
   if (!file_exists(path)) {
+    // A home of somebody else is not one where nothing ran.
+    if (errno == EACCES) return fail(system_error("read", path, EACCES));
     if (Result<void> fresh = never_had_journal(home); !fresh) return fail(fresh.error());
     return fail(
         ErrorKind::not_found,
