@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTryAgain{10};
 constexpr int kLostMax = 50;  // times one after another, without anything heard between
 constexpr std::size_t kThreads = 2;
+constexpr std::string_view kPerhapsStopped = "; was it stopped by Ctrl-Z? `fg` lets it go on";
 
 Error closed() { return {.kind = ErrorKind::unavailable, .message = "the host was closed"}; }
 
@@ -182,8 +183,8 @@ Result<void> SharedHome::change(const std::string& run, const Work<void>& work) 
 
 Error SharedHome::hangs(Error error) const {
   if (error.kind != ErrorKind::timeout) return error;
-  error.message = fmt::format("process {}, which owns the home {}, does not answer: {}",
-                              owner_.load(), home_, error.message);
+  error.message = fmt::format("process {}, which owns the home {}, does not answer: {}{}",
+                              owner_.load(), home_, error.message, kPerhapsStopped);
   return error;
 }
 
@@ -192,8 +193,8 @@ Error SharedHome::unanswered(Error owned, const Error& silent, bool first) const
   const auto time = std::chrono::duration_cast<std::chrono::seconds>(limits::kTakeOverTime);
   if (silent.kind == ErrorKind::timeout) {
     owned.kind = ErrorKind::timeout;
-    owned.message += fmt::format("; it listens on {}/{}, and gave no answer within {} s", home_,
-                                 kSocketFile, time.count());
+    owned.message += fmt::format("; it listens on {}/{}, and gave no answer within {} s{}", home_,
+                                 kSocketFile, time.count(), kPerhapsStopped);
   } else {
     if (!first) owned.kind = ErrorKind::unavailable;
     owned.message += fmt::format("; it does not share it: nobody answered on {}/{} within {} s",

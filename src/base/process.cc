@@ -10,9 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 
 extern char** environ;
 
@@ -287,6 +289,15 @@ Task<ProcessResult> run_process(Loop& loop, ProcessOptions options) {
     if (!output.read(left)) result.output_over = true;
   }
   co_return result;
+}
+
+bool is_stopped(std::int64_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  // "4711 (its name) T 1 …": the name may hold anything.
+  std::string_view rest = std::string_view(line).substr(std::min(line.rfind(')'), line.size()));
+  return rest.starts_with(") T");
 }
 
 }  // namespace ragent

@@ -69,4 +69,7 @@ class Process {
 
 Task<ProcessResult> run_process(Loop& loop, ProcessOptions options);
 
+// Whether a process is stopped, by Ctrl-Z for one. Any thread.
+bool is_stopped(std::int64_t process);
+
 }  // namespace ragent

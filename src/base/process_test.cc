@@ -201,5 +201,17 @@ TEST_F(ProcessTest, ItDiesWithTheThreadThatStartedIt) {
   EXPECT_EQ(result.signal, SIGKILL);
 }
 
+TEST_F(ProcessTest, WhoIsStoppedIsKnown) {
+  const auto started = Process::start({.argv = {"/bin/sleep", "60"}});
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_FALSE(is_stopped(started->pid()));
+  ::kill(started->pid(), SIGSTOP);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!is_stopped(started->pid()) && std::chrono::steady_clock::now() < end) ::usleep(1000);
+  EXPECT_TRUE(is_stopped(started->pid()));
+  EXPECT_FALSE(is_stopped(::getpid()));
+  EXPECT_FALSE(is_stopped(0));
+}
+
 }  // namespace
 }  // namespace ragent

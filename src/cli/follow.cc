@@ -41,6 +41,8 @@ class Follower {
       } else if (std::chrono::steady_clock::now() - asked < kTick) {
         // It answered before its time with nothing to tell: the run has ended or stands still.
         on_still(handle_.wait());
+      } else if (std::string why = stopped_owner(host_); !why.empty() && !text_.mid_line()) {
+        progress_.say(std::move(why));
       }
     }
     return *exit_;

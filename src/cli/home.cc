@@ -1,6 +1,7 @@
 #include <cli/home.h>
 
 #include <base/home.h>
+#include <base/process.h>
 #include <base/text.h>
 #include <model/scripted.h>
 #include <profile/names.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fmt/core.h>
+#include <unistd.h>
 
 namespace ragent::cli {
 namespace {
@@ -136,6 +138,12 @@ Result<std::unique_ptr<Host>> open_home(EngineOptions options, const Args& args)
 Exit report_home(const Error& error, const Console& console) {
   console.report(error);
   return error.kind == ErrorKind::conflict ? kExitHomeOwned : kExitError;
+}
+
+std::string stopped_owner(const Host& host) {
+  std::int64_t owner = host.owner();
+  if (owner == ::getpid() || !is_stopped(owner)) return "";
+  return fmt::format("process {}, which owns the home, is stopped: `fg` lets it go on", owner);
 }
 
 std::string home_of(const Args& args) { return home_folder(args.home); }

@@ -37,6 +37,10 @@ Result<std::unique_ptr<Host>> open_home(EngineOptions options, const Args& args)
 // Says why it could not be opened, and what to leave with.
 Exit report_home(const Error& error, const Console& console);
 
+// Why nothing comes from the process that owns the home: it was stopped, by Ctrl-Z in another
+// terminal for one. Empty: it was not.
+std::string stopped_owner(const Host& host);
+
 // " --home DIR" for the commands that are shown: they must work as they stand, in a shell too.
 std::string home_option(const Args& args);
 

@@ -34,6 +34,17 @@ TEST(EngineTest, AnswersThroughAModelAndATool) {
   EXPECT_TRUE(answer->text.starts_with("done")) << answer->text;
 }
 
+TEST(EngineTest, AModelThatDoesNotOpenIsNamedOnce) {
+  EngineOptions with = options(make_memory_store(), call_then_answer({}));
+  with.models = {[](const std::string& name, Loop&) -> Result<std::unique_ptr<Model>> {
+    return fail(ErrorKind::invalid, name == "tells" ? "tells: no weights" : "no weights");
+  }};
+  Engine engine(std::move(with));
+  EXPECT_EQ(engine.run(clerk(), "hi", {.model = "tells"}).error().message, "tells: no weights");
+  EXPECT_EQ(engine.run(clerk(), "hi", {.model = "bad\nname"}).error().message,
+            "model \"bad\\x0aname\": no weights");
+}
+
 Task<std::string> ask_twice(Engine& engine) {
   Answer first = co_await engine.call(clerk(), "one");
   Answer second = co_await engine.call(clerk(), "two");

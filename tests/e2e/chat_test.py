@@ -343,6 +343,17 @@ class Window(Case):
         self.say("/sessions")
         self.until(re.compile(r"two +1 "))
 
+    def test_a_stopped_owner_is_told(self):
+        owner = self.start("run", "desk", "endless")
+        self.wait_for(lambda: self.runs(), "a run")
+        self.chat("desk", "--session", "two")
+        self.say("endless")
+        self.until("waiting for scripted")
+        owner.send_signal(signal.SIGSTOP)
+        self.until(f"process {owner.pid}, which owns the home, is stopped: `fg` lets it go on")
+        owner.send_signal(signal.SIGCONT)
+        self.until(re.compile(r"waiting for scripted.*\n›\Z"))
+
 
 class Lines(Case):
     """Without a terminal."""

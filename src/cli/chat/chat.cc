@@ -75,6 +75,7 @@ std::vector<std::string> Chat::status_rows() const {
     if (turn.told) mark = unicode() ? "•" : "*";
     std::string row = fmt::format("{} {}{}{} s", mark, turn.doing, dot, seconds_since(turn.began));
     if (!turn.cancelled) row += fmt::format("{}Ctrl-C stops", dot);
+    if (std::string why = stopped_owner(*setup_.host); !why.empty()) row = std::move(why);
     rows.push_back(dim(look_, fit(look_, row, screen_.width())));
   }
   if (screen_.height() < kLowWindow) return rows;

@@ -82,7 +82,7 @@ Task<std::vector<std::string>> list_models(HttpClient& client, Account account,
                 .connect_max = time_max,
                 .time_max = time_max};
   HttpResponse response = co_await client.send(std::move(call));
-  std::string host = wire::host_of(account.base_url);
+  std::string host(host_and_port(account.base_url));
   if (response.status != 200) co_return wire::error_of(response, host);
   Result<Json> json = parse_json(response.body);
   const Json* error = json ? json->find("error") : nullptr;
