@@ -58,8 +58,9 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   explicit Endpoint(std::string name) : name_(std::move(name)) {}
   const std::string& name() const { return name_; }  // for messages: host and port
 
-  // `tokens`: about how many the request will use. Errors: unavailable, with retry_after (the queue
-  // is full, the wait would pass `deadline` or kRetryAfterMax, the breaker's probe failed).
+  // `tokens`: about how many the request will use. Errors: unavailable (the queue is full; with
+  // retry_after: the wait would pass `deadline` or kRetryAfterMax), timeout (it did pass), and that
+  // of the breaker's probe.
   Task<Permit> enter(Loop& loop, std::int64_t tokens, std::optional<TimePoint> deadline);
   // Takes one of the budget of retries when there is one.
   bool may_retry(TimePoint now);
