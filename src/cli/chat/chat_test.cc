@@ -337,5 +337,15 @@ TEST_F(ChatTest, ANarrowWindowWrapsNothingWrongly) {
   EXPECT_FALSE(window_->wrapped()) << text();
 }
 
+// Until the turns before are there, nothing is sent; what is too much stays in the line.
+TEST_F(ChatTest, HoldsNoMoreMessagesThanMayWait) {
+  open({.session = "trip"});
+  for (std::size_t i = 0; i < limits::kChatErrandsMax; ++i) type("hello\r");
+  EXPECT_THAT(text(), Not(HasSubstr("too much waits")));
+  type("one more\r");
+  EXPECT_THAT(text(), HasSubstr("too much waits for the engine"));
+  EXPECT_THAT(text(), HasSubstr("› one more"));
+}
+
 }  // namespace
 }  // namespace ragent::cli

@@ -18,6 +18,11 @@ bool readable(int fd) {
   return ::poll(&one, 1, 0) == 1;
 }
 
+Error too_much() {
+  return {.kind = ErrorKind::unavailable,
+          .message = "too much waits for the engine already: try again in a moment"};
+}
+
 // What was left out of a conversation that is longer than the model's window.
 std::string compact_text(const Json& note) {
   std::vector<std::string> parts;
@@ -33,8 +38,7 @@ std::string compact_text(const Json& note) {
 
 bool Chat::errand(Errands::Errand job) {
   if (errands_.run(std::move(job))) return true;
-  say_error({.kind = ErrorKind::unavailable,
-             .message = "too much waits for the engine already: try again in a moment"});
+  say_error(too_much());
   return false;
 }
 
@@ -49,7 +53,11 @@ bool Chat::has(const std::string& run) const {
 }
 
 void Chat::message(std::string text) {
-  if (holding_ > 0) return held_.push_back(std::move(text));
+  if (holding_ > 0) {
+    if (held_.size() < limits::kChatErrandsMax) return held_.push_back(std::move(text));
+    say_error(too_much());
+    return editor_.set(std::move(text));
+  }
   if (on_busy_ == OnBusy::steer && !turns_.empty() && images_.empty())
     return steer(std::move(text));
   send(std::move(text));
