@@ -86,6 +86,10 @@ class RecordedModel : public Model {
   Task<Reply> reply(ModelRequest request, DeltaSink& deltas) override {
     std::string digest = to_hex(request_digest(request));
     auto found = recording_.replies.find(digest);
+    if (recording_.replies.empty()) {
+      co_return fail(ErrorKind::invalid, file_ + " has no replies: expected what RAGENT_RECORD=" +
+                                             file_ + " kept of a run");
+    }
     if (found == recording_.replies.end()) {
       co_return fail(ErrorKind::invalid,
                      file_ + " has no reply to the request at " +

@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -94,6 +95,10 @@ TEST_F(RecordedTest, AnErrorIsNotRecorded) {
 }
 
 TEST_F(RecordedTest, WhatIsNoRecordingIsSaid) {
+  std::ofstream(file).close();
+  EXPECT_THAT(ask(*open(recorded(), "recorded:" + file), "one").error().message,
+              HasSubstr("has no replies"));
+  ASSERT_EQ(::unlink(file.c_str()), 0);
   auto missing = recorded()("recorded:" + file, *loop);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::not_found);

@@ -162,9 +162,14 @@ void Chat::on_key(const Key& key) {
   if (over_) return;
   Editor::Does does = editor_.on(key);
   if (does != Editor::Does::interrupt) leaving_ = false;
+  bool told = std::exchange(full_, does == Editor::Does::full);
   switch (does) {
     case Editor::Does::nothing:
     case Editor::Does::changed: return;
+    case Editor::Does::full:
+      if (told) return;
+      return say(yellow(look_, fmt::format("an input has at most {} bytes: the rest was left out",
+                                           limits::kInputBytesMax)));
     case Editor::Does::submit: return submit();
     case Editor::Does::complete: return editor_.set(completed(editor_.text()));
     case Editor::Does::interrupt: return on_interrupt();

@@ -171,6 +171,7 @@ class Chat {
   std::string model_before_ = {};  // while nobody knows whether the new one works
   bool model_new_ = false;
   OnBusy on_busy_ = OnBusy::enqueue;
+  bool full_ = false;  // the input: told once
   bool leaving_ = false;  // Ctrl-C where nothing works: once more leaves
   bool suspend_ = false;
   bool over_ = false;

@@ -8,6 +8,9 @@
 namespace ragent::cli {
 namespace {
 
+constexpr std::size_t kStep = 4u << 10;
+constexpr std::size_t kCharacterBytesMax = 4;
+
 std::string_view character_at(std::string_view text, std::size_t at) {
   return first_character(text.substr(at));
 }
@@ -19,6 +22,17 @@ std::string drawn(std::string_view character) {
 
 bool joins_the_one_before(std::string_view character) {
   return character != "\n" && width_of(drawn(character)) == 0;
+}
+
+// Where the rows begin that are laid out: of a long text only what is near the cursor, as it is
+// drawn again with every key. In steps, so that rows do not move while one types.
+std::size_t first_laid_out(const Editor& editor, std::size_t width, std::size_t rows_max) {
+  std::size_t near = kStep + rows_max * width * kCharacterBytesMax;
+  if (editor.cursor() < near) return 0;
+  std::size_t at = (editor.cursor() - near) / kStep * kStep;
+  while (at < editor.cursor() && (static_cast<unsigned char>(editor.text()[at]) & 0xc0) == 0x80)
+    ++at;
+  return at;
 }
 
 bool space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
@@ -84,11 +98,12 @@ void Editor::remember(std::string entry) {
   if (fresh) at_ = history_.size();
 }
 
-void Editor::insert(std::string_view text) {
+Editor::Does Editor::insert(std::string_view text) {
   std::size_t room = limits::kInputBytesMax - std::min(text_.size(), limits::kInputBytesMax);
   std::string fits = utf8_prefix(text, room);
   text_.insert(cursor_, fits);
   cursor_ += fits.size();
+  return fits.size() < text.size() ? Does::full : Does::changed;
 }
 
 void Editor::erase(std::size_t begin, std::size_t end) {
@@ -134,8 +149,8 @@ bool Editor::vertical(bool up) {
 Editor::Does Editor::on(const Key& key) {
   switch (key.kind) {
     case Key::Kind::text:
-    case Key::Kind::paste: insert(key.text); break;
-    case Key::Kind::newline: insert("\n"); break;
+    case Key::Kind::paste: return insert(key.text);
+    case Key::Kind::newline: return insert("\n");
     case Key::Kind::enter: return enter() ? Does::submit : Does::changed;
     case Key::Kind::tab: return Does::complete;
     case Key::Kind::backspace: erase(previous(cursor_), cursor_); break;
@@ -159,7 +174,7 @@ Editor::Does Editor::on(const Key& key) {
     case Key::Kind::cut_end: cut(cursor_, line_end(cursor_)); break;
     case Key::Kind::cut_begin: cut(line_begin(cursor_), cursor_); break;
     case Key::Kind::cut_word: cut(word_begin(cursor_), cursor_); break;
-    case Key::Kind::yank: insert(yanked_); break;
+    case Key::Kind::yank: return insert(yanked_);
     case Key::Kind::interrupt: return Does::interrupt;
     case Key::Kind::suspend: return Does::suspend;
     case Key::Kind::redraw: return Does::redraw;
@@ -171,8 +186,10 @@ Editor::Does Editor::on(const Key& key) {
 InputRows input_rows(const Editor& editor, std::string_view prompt, std::size_t width,
                      std::size_t rows_max) {
   std::size_t indent = std::min(width_of(prompt), width / 2);
-  InputRows out{.rows = {std::string(prompt)}};
-  std::size_t used = width_of(prompt);
+  std::size_t at = first_laid_out(editor, width, rows_max);
+  InputRows out{.rows = {at == 0 ? std::string(prompt) : std::string(indent, ' ')}};
+  std::size_t used = at == 0 ? width_of(prompt) : indent;
+  bool passed = false;  // the cursor
   auto next_row = [&] {
     out.rows.emplace_back(indent, ' ');
     used = indent;
@@ -180,9 +197,10 @@ InputRows input_rows(const Editor& editor, std::string_view prompt, std::size_t 
   auto here = [&] {
     out.cursor_row = out.rows.size() - 1;
     out.cursor_column = used;
+    passed = true;
   };
   std::string_view text = editor.text();
-  for (std::size_t at = 0; at < text.size();) {
+  while (at < text.size() && (!passed || out.rows.size() <= rows_max + out.cursor_row)) {
     std::string_view character = character_at(text, at);
     std::string shown = drawn(character);
     std::size_t takes = character == "\n" ? 0 : width_of(shown);

@@ -17,6 +17,7 @@ class Editor {
   enum class Does : std::uint8_t {
     nothing,
     changed,  // text or cursor: draw it again
+    full,  // changed, and what limits::kInputBytesMax has no room for is left out
     submit,  // Enter at the end of an input
     complete,  // Tab
     interrupt,  // Ctrl-C
@@ -34,7 +35,7 @@ class Editor {
   void remember(std::string entry);
 
  private:
-  void insert(std::string_view text);
+  Does insert(std::string_view text);
   void cut(std::size_t begin, std::size_t end);  // into the yank buffer
   void erase(std::size_t begin, std::size_t end);
   bool enter();  // false: it goes on in the next line

@@ -1,5 +1,8 @@
 #include <cli/chat/editor.h>
 
+#include <cli/text.h>
+#include <ragent/limits.h>
+
 #include <gmock/gmock.h>
 
 namespace ragent::cli {
@@ -114,6 +117,67 @@ TEST(InputRowsTest, WhatWouldSpeakToTheTerminalIsShown) {
                    20)
                   .rows,
               ElementsAre("> a\\u202eb"));
+}
+
+TEST(EditorTest, WhatHasNoRoomIsLeftOutAndTold) {
+  Editor editor;
+  std::string all(limits::kInputBytesMax, 'a');
+  EXPECT_EQ(type(editor, "\x1b[200~" + all + "\x1b[201~"), Does::changed);
+  EXPECT_EQ(type(editor, "b"), Does::full);
+  EXPECT_EQ(editor.text(), all);
+  EXPECT_EQ(type(editor, "\x7f"), Does::changed);
+  EXPECT_EQ(type(editor, "b"), Does::changed);
+  editor.take();
+  EXPECT_EQ(type(editor, "\x1b[200~" + all + "b\x1b[201~"), Does::full);
+  EXPECT_EQ(editor.text(), all);
+}
+
+// The rows of a text of a megabyte are those of its end, and cost no more than those of a page.
+TEST(EditorTest, ALongInputIsLaidOutNearItsCursor) {
+  Editor editor;
+  std::string line = "0123456789漢字 ";
+  std::string all;
+  while (all.size() + line.size() < limits::kInputBytesMax) all += line;
+  editor.set(all);
+  auto began = std::chrono::steady_clock::now();
+  InputRows rows = input_rows(editor, "> ", 20, 10);
+  for (int i = 0; i < 100; ++i) rows = input_rows(editor, "> ", 20, 10);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+  ASSERT_EQ(rows.rows.size(), 10u);
+  EXPECT_EQ(rows.cursor_row, 9u);
+  std::string shown;
+  for (const std::string& row : rows.rows) shown += row.substr(2);
+  EXPECT_TRUE(all.ends_with(shown)) << shown;
+  editor.on({.kind = Key::Kind::home});  // one line: the cursor stands at the very beginning
+  rows = input_rows(editor, "> ", 20, 10);
+  EXPECT_EQ(rows.rows.front(), "> 0123456789漢字 012");
+  EXPECT_EQ(rows.cursor_row, 0u);
+  EXPECT_EQ(rows.rows.size(), 10u);
+}
+
+// Wherever the cursor stands, it is shown, in rows that hold what is around it.
+TEST(EditorTest, TheCursorIsShownWhereverItStandsInALongInput) {
+  Editor editor;
+  std::string all;
+  for (int i = 0; all.size() < 100'000; ++i) all += std::to_string(i) + (i % 7 == 0 ? "\n" : "é");
+  editor.set(all);
+  for (int i = 0; i < 150; ++i) {
+    for (int j = 0; j < 233; ++j) editor.on({.kind = Key::Kind::left});
+    InputRows rows = input_rows(editor, "> ", 20, 5);
+    ASSERT_LT(rows.cursor_row, rows.rows.size());
+    ASSERT_LE(rows.rows.size(), 5u);
+    std::size_t cursor = editor.cursor();
+    if (cursor == editor.text().size() || editor.text()[cursor] == '\n') continue;
+    std::string_view next = std::string_view(editor.text()).substr(cursor, 1);
+    std::string row = rows.rows[rows.cursor_row];
+    std::size_t column = 0;
+    std::size_t at = 0;
+    while (column < rows.cursor_column) {
+      at += first_character(std::string_view(row).substr(at)).size();
+      ++column;
+    }
+    ASSERT_EQ(row.substr(at, 1), next) << i;
+  }
 }
 
 }  // namespace

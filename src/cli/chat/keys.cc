@@ -129,7 +129,9 @@ bool KeyReader::paste(std::vector<Key>& out) {
   std::size_t sure = end != held_.npos                  ? end
                      : held_.size() < kPasteEnds.size() ? 0
                                                         : held_.size() - kPasteEnds.size() + 1;
-  std::size_t room = limits::kInputBytesMax - std::min(pasted_.size(), limits::kInputBytesMax);
+  // A byte more than an input may have, so that the editor sees that it is too long.
+  std::size_t room =
+      limits::kInputBytesMax + 1 - std::min(pasted_.size(), limits::kInputBytesMax + 1);
   pasted_ += std::string_view(held_).substr(0, std::min(sure, room));
   held_.erase(0, sure);
   if (end == held_.npos) return false;

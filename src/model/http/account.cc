@@ -78,6 +78,17 @@ Result<void> check_url(std::string_view url) {
   return fail(ErrorKind::invalid, "the URL of the model has " + why);
 }
 
+// Nothing else of a key can be known, but that no header could carry it. It is not shown.
+Result<void> check_key(std::string_view key, std::string_view variable) {
+  bool fits = std::ranges::none_of(
+      key, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (fits) return {};
+  return fail(ErrorKind::invalid,
+              fmt::format("{} has a line end or another control character within: expected the key "
+                          "alone",
+                          variable));
+}
+
 Result<std::optional<Account>> of_family(std::string_view name, const Family& family,
                                          const Environment& environment) {
   Account out{.dialect = &family.dialect(),
@@ -94,6 +105,7 @@ Result<std::optional<Account>> of_family(std::string_view name, const Family& fa
   }
   if (!out.base_url.ends_with(family.version)) out.base_url += family.version;
   out.key = value_of(environment, family.key);
+  if (Result<void> fit = check_key(out.key, family.key); !fit) return fail(fit.error());
   if (own && out.key.empty()) {
     return fail(ErrorKind::invalid,
                 fmt::format("the model {} needs a key: set {} (or {} to another endpoint); without "
@@ -114,9 +126,11 @@ Result<std::optional<Account>> of_url(std::string_view name, const Scheme& schem
                                          printable(name.substr(0, name.find('#')), 200));
     return fail(named.error());
   }
+  std::string key = value_of(environment, kAnyKey);
+  if (Result<void> fit = check_key(key, kAnyKey); !fit) return fail(fit.error());
   return Account{.dialect = &scheme.dialect(),
                  .base_url = without_slash(std::string(url.substr(0, hash))),
-                 .key = value_of(environment, kAnyKey),
+                 .key = std::move(key),
                  .model = std::string(model),
                  .key_name = kAnyKey};
 }

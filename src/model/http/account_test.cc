@@ -7,6 +7,7 @@
 namespace ragent {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -85,6 +86,17 @@ TEST(AccountTest, AUrlThatCannotBeAskedIsNone) {
   }
   EXPECT_THAT(message(account("http://h/v1?api-version=1#x")), HasSubstr("a query in it"));
   EXPECT_EQ(message(account("http://h/v1#x?y@z")), "fine");
+}
+
+TEST(AccountTest, AKeyThatNoHeaderCarriesIsNamedByItsVariable) {
+  for (const char* key : {"secret\nX: y", "sec\x01ret", "sec\x7fret"}) {
+    auto family = account("openai/x", {{"OPENAI_API_KEY", key}});
+    auto url = account("http://h/v1#x", {{"RAGENT_API_KEY", key}});
+    ASSERT_FALSE(family || url);
+    EXPECT_THAT(family.error().message, AllOf(HasSubstr("OPENAI_API_KEY"), Not(HasSubstr("sec"))));
+    EXPECT_THAT(url.error().message, AllOf(HasSubstr("RAGENT_API_KEY"), Not(HasSubstr("sec"))));
+  }
+  EXPECT_EQ((*account("http://h/v1#x", {{"RAGENT_API_KEY", " k\r\n"}}))->key, "k");
 }
 
 TEST(AccountTest, APasswordInAUrlIsRefusedAndNotSaid) {

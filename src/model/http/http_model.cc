@@ -25,6 +25,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t kErrorBytesMax = 64u << 10;  // of a response that is no reply
 constexpr std::size_t kNameShown = 200;            // bytes of an endpoint's name
 constexpr std::int64_t kBytesPerToken = 4;
+constexpr const char* kHedgeAfter = "RAGENT_HEDGE_AFTER";
 
 bool may_work_again(const Error& error) {
   return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
@@ -282,8 +283,7 @@ class Endpoints {
     }
     if (!options_.client) options_.client = [](Loop& loop) { return make_http_client(loop); };
     if (!options_.random) options_.random = make_system_random;
-    const char* hedge = options_.environment("RAGENT_HEDGE_AFTER");
-    if (hedge) options_.hedge_after = duration_of(hedge).value_or(options_.hedge_after);
+    hedge_ = read_hedge();
     prices_ = Prices::from(options_.environment);
   }
 
@@ -292,6 +292,7 @@ class Endpoints {
     if (!account) return fail(std::move(account.error()));
     if (!*account) return nullptr;
     if (!prices_) return fail(prices_.error());
+    if (!hedge_) return fail(hedge_.error());
     std::optional<Price> price = prices_->of(name, **account);
     const std::lock_guard lock(mutex_);
     std::weak_ptr<HttpClient>& known = clients_[&loop];
@@ -312,7 +313,20 @@ class Endpoints {
   }
 
  private:
+  Result<void> read_hedge() {
+    const char* text = options_.environment(kHedgeAfter);
+    if (!text || !*text) return {};
+    std::optional<milliseconds> time = duration_of(text);
+    if (!time) {
+      return fail(ErrorKind::invalid, fmt::format("{} is `{}`, expected a time as 800ms or 2s",
+                                                  kHedgeAfter, printable(text, kNameShown)));
+    }
+    options_.hedge_after = *time;
+    return {};
+  }
+
   HttpModelsOptions options_;
+  Result<void> hedge_ = {};  // Error: that of the variable, told by each model
   Result<Prices> prices_;  // Error: that of the file, told by each model
   std::mutex mutex_;  // guards what follows
   std::map<Loop*, std::weak_ptr<HttpClient>> clients_;  // owned by the models of the loop

@@ -206,6 +206,15 @@ TEST_F(HttpModelTest, NobodyWaitsLongerThanTheDeadlineForRetryAfter) {
   EXPECT_EQ(stub.count(), 1U);
 }
 
+TEST_F(HttpModelTest, ATimeToHedgeAfterThatIsNoneIsSaid) {
+  for (const char* time : {"2", "soon", "-1s"}) {
+    auto model = source(true, {{"RAGENT_HEDGE_AFTER", time}})(stub.url() + "#stub", *loop);
+    ASSERT_FALSE(model) << time;
+    EXPECT_THAT(model.error().message, HasSubstr("RAGENT_HEDGE_AFTER is `"));
+  }
+  EXPECT_TRUE(source(true, {{"RAGENT_HEDGE_AFTER", ""}})(stub.url() + "#stub", *loop));
+}
+
 TEST_F(HttpModelTest, ASilentRequestIsHedged) {
   stub.fault({{.kind = FaultKind::silent, .times = 1}});
   auto model = source(true, {{"RAGENT_HEDGE_AFTER", "50ms"}})(stub.url() + "#stub", *loop);
