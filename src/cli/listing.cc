@@ -44,8 +44,18 @@ std::size_t id_length(const std::vector<RunRow>& rows) {
   return length;
 }
 
-std::string runs_text(const Look& look, const std::vector<RunRow>& rows, std::int64_t now) {
+void put_costs(std::vector<std::string>& head, std::vector<std::vector<std::string>>& rows,
+               const std::vector<std::string>& costs) {
+  if (std::ranges::all_of(costs, &std::string::empty)) return;
+  head.insert(head.end() - 1, "cost");
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].insert(rows[i].end() - 1, costs[i]);
+}
+
+std::string runs_text(const Look& look, const std::vector<RunRow>& rows, const Used& used,
+                      std::int64_t now) {
   std::size_t id = id_length(rows);
+  std::vector<std::string> costs;
+  std::vector<std::string> head = {"run", "agent", "state", "took", "started", "task"};
   std::vector<std::vector<std::string>> cells;
   for (const RunRow& row : rows) {
     std::string took = row.ended_at > 0 ? duration(row.ended_at - row.started_at) : std::string("");
@@ -57,8 +67,11 @@ std::string runs_text(const Look& look, const std::vector<RunRow>& rows, std::in
     }
     cells.push_back({row.uid.substr(0, id), one_line(row.agent), colored_state(look, row), took,
                      age(now - row.started_at), fork + one_line(row.task)});
+    auto found = used.runs.find(row.uid);
+    costs.push_back(found == used.runs.end() ? "" : cost_text(found->second, true));
   }
-  return table(look, "", {"run", "agent", "state", "took", "started", "task"}, cells);
+  put_costs(head, cells, costs);
+  return table(look, "", head, cells);
 }
 
 std::string doubts_text(const Look& look, const std::vector<DoubtView>& doubts,
@@ -113,7 +126,7 @@ Json event_json(const Event& event) {
   return out;
 }
 
-Json run_json(const RunRow& row) {
+Json run_json(const RunRow& row, const Used& used) {
   Json out = Json::object({{"run", row.uid},
                            {"agent", row.agent},
                            {"session", row.session},
@@ -126,6 +139,9 @@ Json run_json(const RunRow& row) {
                            {"started_at", row.started_at},
                            {"ended_at", row.ended_at}});
   if (!row.parent.empty()) out["parent"] = row.parent;
+  if (auto found = used.runs.find(row.uid); found != used.runs.end()) {
+    out["usage"] = ragent::to_json(found->second);
+  }
   return out;
 }
 

@@ -131,10 +131,11 @@ std::string tokens_text(const Usage& usage) {
   return out;
 }
 
-std::string cost_text(const Usage& usage) {
+std::string cost_text(const Usage& usage, bool brief) {
   if (usage.cost_nanodollars.value_or(0) <= 0) return "";
   std::string out = dollars(*usage.cost_nanodollars);
-  return usage.cost_partial ? "at least " + out + " (not all is priced)" : out;
+  if (!usage.cost_partial) return out;
+  return "at least " + out + (brief ? "" : " (not all is priced)");
 }
 
 std::string rows_text(const Look& look, std::string_view indent, const Json& value) {

@@ -63,10 +63,15 @@ std::string call_text(const Look& look, const Json& call, std::string_view effec
 std::string rows_text(const Look& look, std::string_view indent, const Json& value);
 // "24 tokens evaluated, 790 reused".
 std::string tokens_text(const Usage& usage);
-// "$0.0042", "at least $0.0042 (not all is priced)"; empty: it was free, or nobody knows.
-std::string cost_text(const Usage& usage);
+// "$0.0042", "at least $0.0042 (not all is priced)", short: without why; empty: it was free, or
+// nobody knows.
+std::string cost_text(const Usage& usage, bool brief = false);
 
-std::string runs_text(const Look& look, const std::vector<RunRow>& rows, std::int64_t now);
+// A column before the last one of a table, where any of its rows cost something.
+void put_costs(std::vector<std::string>& head, std::vector<std::vector<std::string>>& rows,
+               const std::vector<std::string>& costs);
+std::string runs_text(const Look& look, const std::vector<RunRow>& rows, const Used& used,
+                      std::int64_t now);
 // With the commands that decide; `home` ends them where it is not the usual one.
 std::string doubts_text(const Look& look, const std::vector<DoubtView>& doubts,
                         std::string_view home);
@@ -90,7 +95,7 @@ std::string ending_text(const RunView& view);
 
 // One object a line of `--json` and `--jsonl`.
 Json event_json(const Event& event);
-Json run_json(const RunRow& row);
+Json run_json(const RunRow& row, const Used& used);
 Json record_json(const Record& record, const std::string& run);
 Json ask_json(const AskView& ask);
 Json doubt_json(const DoubtView& doubt);

@@ -237,9 +237,10 @@ TEST(TraceTest, AFork) {
   EXPECT_THAT(text, HasSubstr("0:2.0      flights  (edited by ada)   ▏           0 ms\n"));
   EXPECT_THAT(trace_html(view), HasSubstr("fork of 01jc at 0:2"));
   EXPECT_THAT(trace_html(view), HasSubstr("think → flights (copied)"));
-  EXPECT_EQ(runs_text(kPlain, {{.uid = "01jdxxxxxx", .parent = "01jcyyyyyy@0:2", .task = "Go"}}, 0)
-                    .find("fork of 01jcyyyy at 0:2: Go") == std::string::npos,
-            false);
+  EXPECT_EQ(
+      runs_text(kPlain, {{.uid = "01jdxxxxxx", .parent = "01jcyyyyyy@0:2", .task = "Go"}}, {}, 0)
+              .find("fork of 01jcyyyy at 0:2: Go") == std::string::npos,
+      false);
 }
 
 TEST(TraceTest, SaysWhatWasPaid) {
@@ -273,13 +274,26 @@ TEST(TraceTest, HtmlIsWholeAndHarmless) {
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));
 }
 
+TEST(ListingTest, WhatRunsCostIsAColumnWhereAnyDid) {
+  RunRow row{.uid = "01jdxxxxxx", .agent = "travel", .state = "paused", .task = "Book"};
+  Used used;
+  used.runs[row.uid] = {.tokens_input = 5, .cost_nanodollars = 0};
+  EXPECT_THAT(runs_text(kPlain, {row}, used, 0), Not(HasSubstr("cost")));
+  used.runs[row.uid] += Usage{.tokens_input = 5, .cost_nanodollars = 4'200'000};
+  EXPECT_THAT(runs_text(kPlain, {row}, used, 0), HasSubstr("started   cost     task\n"));
+  EXPECT_THAT(runs_text(kPlain, {row}, used, 0), HasSubstr("just now  $0.0042  Book\n"));
+  used.runs[row.uid] += Usage{.tokens_input = 5};
+  EXPECT_THAT(runs_text(kPlain, {row}, used, 0), HasSubstr("at least $0.0042  Book\n"));
+  EXPECT_THAT(run_json(row, used).dump(), HasSubstr("\"cost_partial\":true"));
+}
+
 TEST(ListingTest, RunsAsksAndDoubts) {
   RunRow row{.uid = "01jdxxxxxx",
              .agent = "travel",
              .state = "waiting_ask",
              .task = "Book\nit",
              .started_at = 1000};
-  EXPECT_EQ(runs_text(kPlain, {row}, 121'000),
+  EXPECT_EQ(runs_text(kPlain, {row}, {}, 121'000),
             "run       agent   state     took  started    task\n"
             "01jdxxxx  travel  asks you        2 min ago  Book it\n");
   AskView ask{.ask = {.id = "01jd/0:3.0", .run = "01jd", .question = "Book F1?"},

@@ -223,6 +223,20 @@ Totals totals(const RunView& view) {
   return out;
 }
 
+Result<Used> list_used(Store& store, const Tenant& tenant) {
+  Result<std::vector<UsageRow>> rows = store.tenants().usage(tenant);
+  if (!rows) return fail(std::move(rows.error()));
+  Used out;
+  for (const UsageRow& row : *rows) {
+    Result<Json> json = parse_written_json(row.usage);
+    if (!json) continue;
+    Usage usage = usage_from_json(*json);
+    out.runs[row.run] += usage;
+    out.sessions[row.session] += usage;
+  }
+  return out;
+}
+
 Result<std::vector<AskView>> list_asks(Store& store, const Tenant& tenant) {
   std::vector<AskView> out;
   Result<void> done = each_wait(store, tenant, "ask", [&](const RunRow& row, const WaitRow& wait) {

@@ -11,6 +11,8 @@
 #include <ragent/engine.h>
 #include <runtime/records.h>
 
+#include <map>
+
 namespace ragent {
 
 struct RunView {
@@ -44,6 +46,13 @@ struct Totals {
   Usage usage = {};
 };
 
+// What ended runs used, by their ids, and together by their sessions: of the latest runs,
+// limits::kRunsListedMax of them.
+struct Used {
+  std::map<std::string, Usage> runs = {};
+  std::map<std::string, Usage> sessions = {};
+};
+
 // An ask that waits for a person, with what it is about.
 struct AskView {
   Ask ask = {};
@@ -67,6 +76,7 @@ Result<RunView> view_run(Store& store, const Tenant& tenant, const std::string& 
 // In the order of a tree: the steps of a fork's children follow the fork.
 std::vector<StepView> steps(const RunView& view);
 Totals totals(const RunView& view);
+Result<Used> list_used(Store& store, const Tenant& tenant);
 
 Result<std::vector<AskView>> list_asks(Store& store, const Tenant& tenant);
 Result<std::vector<DoubtView>> list_doubts(Store& store, const Tenant& tenant);

@@ -164,6 +164,28 @@ TEST_F(ViewTest, AddsUpWhatIsPricedAndSaysWhereNotAllIs) {
   EXPECT_TRUE(totals(*view_run(*store_, {}, "b")).usage.cost_partial);
 }
 
+TEST_F(ViewTest, WhatEndedRunsUsedByRunAndBySession) {
+  run(1, "a");
+  for (int i = 0; i < 3; ++i) record(RecordKind::think, i, "{}");
+  commit();
+  auto ended = [](std::uint64_t lsn, std::string run, std::string session, std::string usage) {
+    return Applied{.lsn = lsn,
+                   .session = std::move(session),
+                   .turn = {.run = std::move(run)},
+                   .usage = std::move(usage)};
+  };
+  ASSERT_TRUE(store_->tenants().apply(
+      {}, {ended(1, "a", "s", R"({"tokens_input":5,"cost_nanodollars":70})"),
+           ended(2, "b", "s", R"({"tokens_input":2})"),
+           ended(3, "c", "t", R"({"tokens_input":1,"cost_nanodollars":3})")}));
+  Result<Used> used = list_used(*store_, {});
+  ASSERT_TRUE(used) << used.error().message;
+  EXPECT_EQ(used->runs.at("a"), (Usage{.tokens_input = 5, .cost_nanodollars = 70}));
+  EXPECT_EQ(used->sessions.at("t").cost_nanodollars, 3);
+  EXPECT_EQ(used->sessions.at("s"),
+            (Usage{.tokens_input = 7, .cost_nanodollars = 70, .cost_partial = true}));
+}
+
 TEST_F(ViewTest, ListsAsksAndDoubts) {
   run(7, "a");
   record(RecordKind::act, 3, R"({"tool":"book","arguments":{"flight":"F1"}})", Phase::intent);

@@ -49,6 +49,9 @@ class ForwardingStore : public Store, protected Journal, protected Tenants {
   Result<std::vector<SessionRow>> sessions(const Tenant& tenant) override {
     return inner_->tenants().sessions(tenant);
   }
+  Result<std::vector<UsageRow>> usage(const Tenant& tenant) override {
+    return inner_->tenants().usage(tenant);
+  }
   Result<std::vector<RunRow>> runs(const Tenant& tenant) override {
     return inner_->tenants().runs(tenant);
   }

@@ -204,6 +204,14 @@ struct SessionRow {
   friend bool operator==(const SessionRow&, const SessionRow&) = default;
 };
 
+// What an ended run used, as its `final` says.
+struct UsageRow {
+  std::string run = {};  // uid
+  std::string session = {};
+  std::string usage = {};  // JSON
+  friend bool operator==(const UsageRow&, const UsageRow&) = default;
+};
+
 // Tenants at rest: one file each. Every method may repeat (a crash between two of them does).
 class Tenants {
  public:
@@ -219,6 +227,7 @@ class Tenants {
   virtual Result<std::vector<Turn>> turns(const Tenant& tenant, const std::string& session,
                                           std::uint32_t number_from) = 0;
   virtual Result<std::vector<SessionRow>> sessions(const Tenant& tenant) = 0;
+  virtual Result<std::vector<UsageRow>> usage(const Tenant& tenant) = 0;  // latest first
   virtual Result<std::vector<RunRow>> runs(const Tenant& tenant) = 0;  // filed, newest first
   // A run of this tenant, live (from the journal) or filed; Error{not_found}.
   virtual Result<FiledRun> run(const Tenant& tenant, const std::string& uid) = 0;

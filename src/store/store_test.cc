@@ -242,7 +242,7 @@ TEST_P(StoreTest, ApplyingMayRepeat) {
                             .input = "in",
                             .answer = "out",
                             .at = 100 + static_cast<std::int64_t>(lsn)},
-                   .usage = "{}"};
+                   .usage = std::to_string(lsn)};
   };
   Group group{.runs = {run_row(1)}};
   for (std::uint32_t n = 1; n <= 9; ++n) group.records.push_back(record(1, n));
@@ -256,7 +256,11 @@ TEST_P(StoreTest, ApplyingMayRepeat) {
   const std::vector<Turn> turns = tenants().turns(local_, "s1", 2).value();
   EXPECT_THAT(turns, ElementsAre(item(4, 2).turn, item(8, 3).turn));
   EXPECT_THAT(tenants().sessions(local_).value(), ElementsAre(SessionRow{"s1", 3, 108}));
+  EXPECT_THAT(tenants().usage(local_).value(),
+              ElementsAre(UsageRow{"uid", "s1", "8"}, UsageRow{"uid", "s1", "5"},
+                          UsageRow{"uid", "s1", "4"}, UsageRow{"uid", "s1", "2"}));
   EXPECT_THAT(tenants().sessions(other_).value(), IsEmpty());
+  EXPECT_THAT(tenants().usage(other_).value(), IsEmpty());
   EXPECT_THAT(tenants().turns(other_, "s1", 0).value(), IsEmpty());
 }
 

@@ -278,6 +278,8 @@ class Run(Case):
         # It was decided then: other prices change nothing of it.
         prices.write_text("{}")
         self.assertIn(shown, self.ragent("trace", end["run"], **known)[0])
+        self.assertEqual(self.runs()[0]["usage"], used)
+        self.assertIn(shown, self.ragent("runs")[0])
         _, err = self.ragent("run", "desk", "hello", "--model", url + "#other", **known)
         self.assertNotIn("$", err)
         listed = self.lines("models", url, "--json")

@@ -176,6 +176,10 @@ void replay(const fs::path& file) {
   Result<Answer> answer = handle->wait();
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->text, final->text("text"));
+  const Json* usage = final->find("usage");
+  ASSERT_TRUE(usage);
+  // Nothing is priced afterwards.
+  EXPECT_EQ(answer->usage.cost_nanodollars, usage_from_json(*usage).cost_nanodollars);
 }
 
 TEST(JournalsTest, EveryJournalOfEveryReleaseReplays) {

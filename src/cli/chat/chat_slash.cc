@@ -205,6 +205,10 @@ void Chat::show_sessions() {
     Result<std::unique_ptr<Store>> store = open_store(setup_.home);
     Result<std::vector<SessionRow>> rows =
         store ? sessions_of(**store) : Result<std::vector<SessionRow>>(fail(store.error()));
+    Used used;
+    if (rows) used = list_used(**store, Tenant()).value_or(Used());
+    std::vector<std::string> head = {"session", "turns", "last", "said"};
+    std::vector<std::string> costs;
     std::vector<std::vector<std::string>> cells;
     std::size_t all = rows ? rows->size() : 0;
     for (std::size_t i = 0; i < all && i < kSessionsShown; ++i) {
@@ -212,14 +216,16 @@ void Chat::show_sessions() {
       auto turns = (*store)->tenants().turns(Tenant(), row.id, row.turns);
       std::string last = turns && !turns->empty() ? text_of(turns->back().input) : "";
       cells.push_back({row.id, count(row.turns), age(now_ms() - row.changed_at), one_line(last)});
+      costs.push_back(cost_text(used.sessions[row.id], true));
     }
-    return [this, all, cells = std::move(cells),
+    put_costs(head, cells, costs);
+    return [this, all, head = std::move(head), cells = std::move(cells),
             error = rows ? std::nullopt : std::optional(rows.error())] {
       if (error) return say_error(*error);
       if (cells.empty()) return say("There is no conversation yet.");
       std::string more =
           all > cells.size() ? fmt::format("  and {} more\n", all - cells.size()) : "";
-      say(table(look_, "  ", {"session", "turns", "last", "said"}, cells) + dim(look_, more));
+      say(table(look_, "  ", head, cells) + dim(look_, more));
     };
   });
 }

@@ -56,12 +56,14 @@ int runs_command(const Args& args, const Console& console) {
   if (args.in_doubt) return print_doubts(**store, args, console);
   Result<std::vector<RunRow>> rows = list_runs(**store, Tenant());
   if (!rows) return console.report(rows.error());
+  Result<Used> used = list_used(**store, Tenant());
+  if (!used) return console.report(used.error());
   if (args.json) {
-    for (const RunRow& row : *rows) print(fmt::format("{}\n", run_json(row).dump()));
+    for (const RunRow& row : *rows) print(fmt::format("{}\n", run_json(row, *used).dump()));
   } else if (rows->empty()) {
     print_nothing(args);
   } else {
-    print(runs_text(console.out, *rows, now_ms()));
+    print(runs_text(console.out, *rows, *used, now_ms()));
     note_interrupted(*rows, args);
   }
   return kExitDone;

@@ -32,6 +32,7 @@ struct AppliedOrigin {
 struct TenantState {
   std::map<std::string, std::map<std::uint32_t, AppliedTurn>> sessions = {};  // by id, by number
   std::map<std::string, AppliedOrigin> origins = {};  // by session
+  std::map<std::uint64_t, UsageRow> usage = {};  // by lsn
   std::map<RunId, FiledRun> filed = {};
   std::uint64_t applied_lsn = 0;
   std::uint64_t synced_lsn = 0;  // a power cut leaves what was applied up to here
@@ -79,6 +80,7 @@ void MemoryDisk::power_cut() {
     std::erase_if(tenant.sessions, [](const auto& entry) { return entry.second.empty(); });
     std::erase_if(tenant.origins,
                   [&](const auto& entry) { return entry.second.lsn > tenant.synced_lsn; });
+    std::erase_if(tenant.usage, [&](const auto& entry) { return entry.first > tenant.synced_lsn; });
     tenant.applied_lsn = tenant.synced_lsn;
   }
 }
@@ -119,6 +121,7 @@ class MemoryStore : public Store, private Journal, private Tenants, private Arti
   Result<std::vector<Turn>> turns(const Tenant& tenant, const std::string& session,
                                   std::uint32_t number_from) override;
   Result<std::vector<SessionRow>> sessions(const Tenant& tenant) override;
+  Result<std::vector<UsageRow>> usage(const Tenant& tenant) override;
   Result<std::vector<RunRow>> runs(const Tenant& tenant) override;
   Result<FiledRun> run(const Tenant& tenant, const std::string& uid) override;
   Result<std::uint64_t> applied_lsn(const Tenant& tenant) override;
@@ -318,6 +321,9 @@ Result<void> MemoryStore::apply(const Tenant& tenant, const std::vector<Applied>
       }
       next.origins.emplace(item.session, AppliedOrigin{item.lsn, std::move(origin), item.turn.at});
     }
+    if (!item.usage.empty()) {
+      next.usage.emplace(item.lsn, UsageRow{item.turn.run, item.session, item.usage});
+    }
     if (item.turn.number == 0) continue;
     const auto session = file.sessions.find(item.session);
     const bool there = session != file.sessions.end() && session->second.contains(item.turn.number);
@@ -330,6 +336,7 @@ Result<void> MemoryStore::apply(const Tenant& tenant, const std::vector<Applied>
   file.applied_lsn = next.applied_lsn;
   for (auto& [session, turns] : next.sessions) file.sessions[session].merge(turns);
   file.origins.merge(next.origins);
+  file.usage.merge(next.usage);
   return {};
 }
 
@@ -403,6 +410,16 @@ Result<std::vector<SessionRow>> MemoryStore::sessions(const Tenant& tenant) {
     return std::pair(b.changed_at, a.id) < std::pair(a.changed_at, b.id);
   });
   if (rows.size() > limits::kRunsListedMax) rows.resize(limits::kRunsListedMax);
+  return rows;
+}
+
+Result<std::vector<UsageRow>> MemoryStore::usage(const Tenant& tenant) {
+  const Locked state = locked();
+  const auto& usage = state->tenants[tenant.id()].usage;
+  std::vector<UsageRow> rows;
+  for (auto i = usage.rbegin(); i != usage.rend() && rows.size() < limits::kRunsListedMax; ++i) {
+    rows.push_back(i->second);
+  }
   return rows;
 }
 

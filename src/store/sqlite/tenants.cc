@@ -316,6 +316,22 @@ Result<std::vector<SessionRow>> SqliteTenants::sessions(const Tenant& tenant) {
   });
 }
 
+Result<std::vector<UsageRow>> SqliteTenants::usage(const Tenant& tenant) {
+  Result<std::shared_ptr<File>> file = open(tenant, Missing::leave);
+  if (!file) return fail(std::move(file.error()));
+  if (!*file) return {};
+  const std::lock_guard lock((*file)->mutex);
+  Result<Statement> query =
+      (*file)->db.prepare("select run, session, body from usage order by lsn desc limit ?1");
+  if (!query) return fail(std::move(query.error()));
+  query->bind(limits::kRunsListedMax);
+  return read_all<UsageRow>(*query, [](const Statement& row) {
+    return UsageRow{.run = std::string(row.text(0)),
+                    .session = std::string(row.text(1)),
+                    .usage = std::string(row.text(2))};
+  });
+}
+
 Result<std::vector<RunRow>> SqliteTenants::runs(const Tenant& tenant) {
   Result<std::shared_ptr<File>> file = open(tenant, Missing::leave);
   if (!file) return fail(std::move(file.error()));

@@ -25,6 +25,7 @@ class SqliteTenants : public Tenants {
   Result<std::vector<Turn>> turns(const Tenant& tenant, const std::string& session,
                                   std::uint32_t number_from) override;
   Result<std::vector<SessionRow>> sessions(const Tenant& tenant) override;
+  Result<std::vector<UsageRow>> usage(const Tenant& tenant) override;
   Result<std::vector<RunRow>> runs(const Tenant& tenant) override;
   Result<FiledRun> run(const Tenant& tenant, const std::string& uid) override;
   Result<std::uint64_t> applied_lsn(const Tenant& tenant) override;
