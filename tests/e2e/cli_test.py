@@ -180,6 +180,8 @@ class Forks(Case):
                 ((self.source, "--at", "0:1", "--edit", self.edit('{"tool": 1}')), "its edit is a"),
                 ((self.source, "--at", "0:1", "--edit", self.edit('{"text":')), "the edit: "),
                 ((self.source, "--at", "0:1", "--edit", "nothing.json"), "nothing.json"),
+                ((self.source, "--at", "0:1", "--edit", "-"), "the edit is empty"),
+                ((self.source, "--at", "start", "--edit", self.edit(" \n")), "the edit is empty"),
                 ((self.source, "--at", "0:1", "--model", "noone"), "no"),
                 (("zzz", "--at", "0:1"), "no run begins with"),
         ):

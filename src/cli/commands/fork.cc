@@ -1,5 +1,6 @@
 // ragent fork: a new run that goes on from a step of another one.
 #include <base/file.h>
+#include <base/text.h>
 #include <cli/commands.h>
 #include <cli/follow.h>
 #include <cli/home.h>
@@ -17,6 +18,10 @@ Result<Json> read_edit(const std::string& file) {
       file == "-" ? read_input("the edit") : read_file(file, limits::kInputBytesMax);
   if (!text) return fail(std::move(text.error()));
   while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
+  if (trim(*text).empty()) {
+    return fail(ErrorKind::invalid, R"(the edit is empty: expected what the step answers; "" in )"
+                                    "quotes is a text without a word");
+  }
   Result<Json> edit = json_or_text(*text);
   if (!edit) return fail(within("the edit", std::move(edit.error())));
   return edit;
