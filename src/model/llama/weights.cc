@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t kSampleBytes = 64 << 10;  // of the file, for its identity
 constexpr std::size_t kSamples = 8;
-constexpr std::size_t kKeyAndValue = 2;
+// Of models that keep a state of what they read: it cannot be cut back to a beginning, as a cache
+// can, to go on from there.
+constexpr std::string_view kStates[] = {".ssm.conv_kernel", ".shortconv.l_cache", ".wkv.head_size"};
 constexpr std::size_t kCellBytes = 2;  // llama.cpp keeps keys and values as f16
 
 bool keep_loading(float, void* stop) { return !static_cast<const Stop*>(stop)->load(); }
@@ -61,9 +63,9 @@ class Reader {
     auto at = find(key, GGUF_TYPE_STRING);
     return at ? gguf_get_val_str(file_, *at) : "";
   }
-  std::size_t number(const std::string& key) const {
+  std::size_t number(const std::string& key, std::size_t fallback = 0) const {
     auto at = find(key, GGUF_TYPE_UINT32);
-    return at ? gguf_get_val_u32(file_, *at) : 0;
+    return at ? gguf_get_val_u32(file_, *at) : fallback;
   }
   bool denies(const std::string& key) const {
     auto at = find(key, GGUF_TYPE_BOOL);
@@ -87,6 +89,17 @@ class Reader {
   gguf_context* file_ = nullptr;
 };
 
+// Where a file does not say how wide the keys of a head are, the heads share the width.
+std::size_t kv_bytes_of(const Reader& file, const WeightsHead& head) {
+  const std::string attention = head.architecture + ".attention.";
+  std::size_t heads = std::max<std::size_t>(file.number(attention + "head_count"), 1);
+  std::size_t width = head.width / heads;
+  std::size_t wide =
+      file.number(attention + "key_length", width) + file.number(attention + "value_length", width);
+  return kCellBytes * file.number(head.architecture + ".block_count") *
+         file.number(attention + "head_count_kv", heads) * wide;
+}
+
 }  // namespace
 
 Result<WeightsHead> Weights::read_head(const std::string& path, Purpose purpose) {
@@ -103,6 +116,7 @@ Result<WeightsHead> Weights::read_head(const std::string& path, Purpose purpose)
   head.window = file.number(head.architecture + ".context_length");
   head.width = file.number(head.architecture + ".embedding_length");
   if (head.window == 0 || head.width == 0) return broken(path, ": it names no size of its own");
+  head.kv_bytes = kv_bytes_of(file, head);
   if (purpose == Purpose::embedding && !head.embeds) {
     return fail(ErrorKind::invalid, path +
                                         ": expected an embedding model (all-MiniLM-L6-v2), this "
@@ -113,6 +127,15 @@ Result<WeightsHead> Weights::read_head(const std::string& path, Purpose purpose)
     return fail(ErrorKind::invalid, path + ": expected a model that chats, this one (" +
                                         head.architecture +
                                         ") turns texts into vectors; use --model default");
+  }
+  if (std::ranges::any_of(kStates, [&](auto key) {
+        return file.number(head.architecture + std::string(key)) > 0;
+      })) {
+    return fail(ErrorKind::invalid,
+                path + ": expected a transformer (Qwen2.5, Qwen3, SmolLM2), this one (" +
+                    head.architecture +
+                    ") keeps a state that cannot go back to the beginning of a conversation; use "
+                    "--model default or small");
   }
   return head;
 }
@@ -167,14 +190,6 @@ Weights::~Weights() {
 }
 
 double Weights::parameters() const { return static_cast<double>(llama_model_n_params(model_)); }
-
-std::size_t Weights::kv_bytes() const {
-  auto heads = static_cast<std::size_t>(llama_model_n_head(model_));
-  auto layers = static_cast<std::size_t>(llama_model_n_layer(model_));
-  auto width = static_cast<std::size_t>(llama_model_n_embd(model_));
-  auto heads_kept = static_cast<std::size_t>(llama_model_n_head_kv(model_));
-  return kKeyAndValue * kCellBytes * layers * heads_kept * width / std::max<std::size_t>(heads, 1);
-}
 
 Tokens Weights::tokenize(std::string_view text, bool framed) const {
   Tokens out(text.size() + 8);

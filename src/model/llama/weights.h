@@ -5,7 +5,7 @@
 //   Tokens tokens = (*weights)->tokenize("Hello");
 //
 // It decides which files are refused, and says why: a broken one, one that does not speak ChatML,
-// one that embeds where a chat was asked for, and the other way round.
+// one that is no transformer, one that embeds where a chat was asked for, and the other way round.
 #pragma once
 
 #include <ragent/tool.h>
@@ -29,6 +29,7 @@ struct WeightsHead {
   bool embeds = false;      // it turns texts into vectors, and does not chat
   std::size_t window = 0;   // tokens it was trained to see
   std::size_t width = 0;    // numbers of a token within it: of a vector, where it embeds
+  std::size_t kv_bytes = 0;  // of one token in a cache
 };
 
 class Weights {
@@ -48,7 +49,7 @@ class Weights {
   std::size_t vocabulary() const { return pieces_.size(); }
   double parameters() const;       // how many the model has
   std::size_t window_max() const { return head_.window; }
-  std::size_t kv_bytes() const;    // of one token in a cache
+  std::size_t kv_bytes() const { return head_.kv_bytes; }  // of one token in a cache
   Token turn_begins() const { return turn_begins_; }
   Token turn_ends() const { return turn_ends_; }
   // As ordinary text: what looks like a control token is not one. `framed`: with the tokens the
