@@ -20,6 +20,17 @@ std::string colored_state(const Look& look, const RunRow& row) {
   return yellow(look, text);
 }
 
+// The runs that wait behind an older one of their session, though they are kept as working.
+std::set<std::string> queued_of(const std::vector<RunRow>& rows) {
+  std::set<std::string> queued;
+  std::set<std::string> busy;  // sessions
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {  // oldest first
+    if (row->state == "ended" || row->session.empty() || !row->parent.empty()) continue;
+    if (!busy.insert(row->session).second && row->state == "working") queued.insert(row->uid);
+  }
+  return queued;
+}
+
 }  // namespace
 
 std::string state_text(std::string_view state, std::string_view outcome) {
@@ -57,7 +68,10 @@ std::string runs_text(const Look& look, const std::vector<RunRow>& rows, const U
   std::vector<std::string> costs;
   std::vector<std::string> head = {"run", "agent", "state", "took", "started", "task"};
   std::vector<std::vector<std::string>> cells;
+  std::set<std::string> queued = queued_of(rows);
   for (const RunRow& row : rows) {
+    std::string state =
+        queued.contains(row.uid) ? yellow(look, "queued") : colored_state(look, row);
     std::string took = row.ended_at > 0 ? duration(row.ended_at - row.started_at) : std::string("");
     std::string fork = fork_text(row.parent);
     if (!fork.empty()) {
@@ -65,7 +79,7 @@ std::string runs_text(const Look& look, const std::vector<RunRow>& rows, const U
       fork = fork_text(std::string(parent.substr(0, id)).append(parent.substr(parent.find('@'))));
       fork += ": ";
     }
-    cells.push_back({row.uid.substr(0, id), one_line(row.agent), colored_state(look, row), took,
+    cells.push_back({row.uid.substr(0, id), one_line(row.agent), state, took,
                      age(now - row.started_at), fork + one_line(row.task)});
     auto found = used.runs.find(row.uid);
     costs.push_back(found == used.runs.end() ? "" : cost_text(found->second, true));

@@ -287,6 +287,22 @@ TEST(ListingTest, WhatRunsCostIsAColumnWhereAnyDid) {
   EXPECT_THAT(run_json(row, used).dump(), HasSubstr("\"cost_partial\":true"));
 }
 
+TEST(ListingTest, WhatWaitsBehindAnotherRunOfItsSessionIsQueued) {
+  auto row = [](std::string uid, std::string session, std::string state) {
+    return RunRow{.uid = uid, .session = session, .agent = "a", .state = state, .task = uid};
+  };
+  std::string text = runs_text(
+      kPlain,
+      {row("third", "s", "working"), row("other", "t", "working"), row("second", "s", "working"),
+       row("first", "s", "waiting_ask"), row("zeroth", "s", "ended"), row("alone", "", "working"),
+       row("single", "", "working")},
+      {}, 0);
+  for (std::string_view line : split(text, '\n')) {
+    bool behind = line.ends_with("third") || line.ends_with("second");
+    EXPECT_EQ(line.contains("queued"), behind) << line;
+  }
+}
+
 TEST(ListingTest, RunsAsksAndDoubts) {
   RunRow row{.uid = "01jdxxxxxx",
              .agent = "travel",
