@@ -164,8 +164,8 @@ class Lint(unittest.TestCase):
             "arrows", "src/runtime/x.cc", "#include <base/loop.h>\n"))
 
     def test_a_third_party_header_elsewhere(self):
-        self.assertIn("belongs in src/base only", self.findings(
-            "arrows", "src/store/x.cc", "#include <nlohmann/json.hpp>\n"))
+        self.assertIn("belongs in src/profile only", self.findings(
+            "arrows", "src/store/x.cc", "#include <toml++/toml.hpp>\n"))
         self.assertIn("public header includes", self.findings(
             "arrows", "include/ragent/x.h", "#include <fmt/core.h>\n"))
 
