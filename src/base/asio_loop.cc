@@ -29,21 +29,14 @@ struct Registered {
 // What a pending wait of the reactor may call; empty once the Watch is gone. Shared by both.
 struct Callback {
   Function function;
-};
-
-class AsioWatch final : public Watch {
- public:
-  AsioWatch(std::shared_ptr<Registered> registered, std::shared_ptr<Callback> callback)
-      : registered_(std::move(registered)), callback_(std::move(callback)) {}
-  ~AsioWatch() override { callback_->function = nullptr; }
-
- private:
-  std::shared_ptr<Registered> registered_;
-  std::shared_ptr<Callback> callback_;
+  bool kept = true;  // by a Watch
 };
 
 void call(Callback& callback) {
-  if (callback.function) std::exchange(callback.function, nullptr)();
+  if (!callback.function) return;
+  Function function = std::move(callback.function);  // it may destroy the Watch
+  function();
+  if (callback.kept) callback.function = std::move(function);
 }
 
 class AsioLoop final : public Loop {
@@ -58,28 +51,9 @@ class AsioLoop final : public Loop {
   }
 
   std::unique_ptr<Watch> watch(int fd, Readiness readiness, Function function) override {
-    auto callback = std::make_shared<Callback>(std::move(function));
-    std::shared_ptr<Registered> registered;
-    if (const auto found = registered_.find(fd); found != registered_.end()) {
-      registered = found->second.lock();
-    } else {
-      asio::posix::stream_descriptor stream(context_);
-      boost::system::error_code failed;
-      static_cast<void>(stream.assign(fd, failed));
-      if (failed) {
-        later(fd, failed, callback);
-        return std::make_unique<AsioWatch>(nullptr, std::move(callback));
-      }
-      registered = std::make_shared<Registered>(std::move(stream), registered_);
-      registered_[fd] = registered;
-    }
-    const auto what = readiness == Readiness::readable ? asio::posix::stream_descriptor::wait_read
-                                                       : asio::posix::stream_descriptor::wait_write;
-    // A regular file cannot be waited for (EPERM of epoll): Asio answers at once, as it is always
-    // ready.
-    registered->stream.async_wait(
-        what, [callback](const boost::system::error_code&) { call(*callback); });
-    return std::make_unique<AsioWatch>(std::move(registered), std::move(callback));
+    auto out = std::make_unique<AsioWatch>(*this, fd, readiness, std::move(function));
+    out->again();
+    return out;
   }
 
  protected:
@@ -100,9 +74,55 @@ class AsioLoop final : public Loop {
   }
 
  private:
-  // No memory or no room in the reactor: whoever waits looks again after a while, not in a circle.
-  void later(int fd, const boost::system::error_code& failed, std::shared_ptr<Callback> callback) {
-    log().error("cannot wait for a file", {{"fd", fd}, {"error", failed.message()}});
+  class AsioWatch final : public Watch {
+   public:
+    AsioWatch(AsioLoop& loop, int fd, Readiness readiness, Function function)
+        : loop_(loop),
+          fd_(fd),
+          readiness_(readiness),
+          callback_(std::make_shared<Callback>(std::move(function))) {}
+    ~AsioWatch() override {
+      callback_->kept = false;
+      callback_->function = nullptr;
+    }
+    void again() override {
+      if (!registered_) registered_ = loop_.registration(fd_);
+      if (!registered_) return loop_.later(callback_);
+      // A regular file cannot be waited for (EPERM of epoll): Asio answers at once, as it is always
+      // ready.
+      using Stream = asio::posix::stream_descriptor;
+      registered_->stream.async_wait(
+          readiness_ == Readiness::readable ? Stream::wait_read : Stream::wait_write,
+          [callback = callback_](const boost::system::error_code&) { call(*callback); });
+    }
+
+   private:
+    AsioLoop& loop_;
+    int fd_;
+    Readiness readiness_;
+    std::shared_ptr<Registered> registered_ = {};
+    std::shared_ptr<Callback> callback_;
+  };
+
+  // Null: no memory or no room in the reactor.
+  std::shared_ptr<Registered> registration(int fd) {
+    if (const auto found = registered_.find(fd); found != registered_.end()) {
+      return found->second.lock();
+    }
+    asio::posix::stream_descriptor stream(context_);
+    boost::system::error_code failed;
+    static_cast<void>(stream.assign(fd, failed));
+    if (failed) {
+      log().error("cannot wait for a file", {{"fd", fd}, {"error", failed.message()}});
+      return nullptr;
+    }
+    auto registered = std::make_shared<Registered>(std::move(stream), registered_);
+    registered_[fd] = registered;
+    return registered;
+  }
+
+  // Whoever waits looks again after a while, not in a circle.
+  void later(std::shared_ptr<Callback> callback) {
     auto timer = std::make_shared<asio::steady_timer>(context_, kLookAgain);
     timer->async_wait([timer, callback = std::move(callback)](const boost::system::error_code&) {
       call(*callback);

@@ -32,6 +32,7 @@ enum class Readiness : std::uint8_t { readable, writable };
 class Watch {
  public:
   virtual ~Watch() = default;
+  virtual void again() = 0;  // after its function was called, or from within it: once more
 };
 
 // A suspended coroutine and what will wake it. Lives in an awaiter, hence in a coroutine frame.

@@ -186,6 +186,21 @@ TEST(RealLoop, AWatchMayDestroyItselfWhileCalled) {
   EXPECT_TRUE(loop->run([&] { return calls == 1; }));
 }
 
+TEST(RealLoop, AWatchWaitsAgain) {
+  const Pair pair;
+  const std::unique_ptr<Loop> loop = make_loop();
+  int calls = 0;
+  std::unique_ptr<Watch> watch;
+  watch = loop->watch(pair.ours.get(), Readiness::writable, [&] {
+    if (++calls < 3) watch->again();
+  });
+  EXPECT_TRUE(loop->run([&] { return calls == 3; }));
+  loop->run([] { return false; }, loop->now() + 2ms);
+  EXPECT_EQ(calls, 3);
+  watch->again();
+  EXPECT_TRUE(loop->run([&] { return calls == 4; }));
+}
+
 TEST(RealLoop, ARegularFileIsAlwaysReady) {
   const FileDescriptor file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   const std::unique_ptr<Loop> loop = make_loop();
@@ -198,13 +213,10 @@ TEST(RealLoop, AFileThatCannotBeWaitedForIsNoBusyCircle) {
   const std::unique_ptr<Loop> loop = make_loop(Logger(LogLevel::off));
   int calls = 0;
   std::unique_ptr<Watch> watch;
-  const std::function<void()> again = [&] {
-    watch = loop->watch(1'000'000, Readiness::readable, [&] {
-      ++calls;
-      again();
-    });
-  };
-  again();
+  watch = loop->watch(1'000'000, Readiness::readable, [&] {
+    ++calls;
+    watch->again();
+  });
   EXPECT_TRUE(loop->run([&] { return calls > 0; }, loop->now() + 10s));
   const TimePoint begin = loop->now();
   EXPECT_TRUE(loop->run([&] { return calls > 2; }, loop->now() + 10s));

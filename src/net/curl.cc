@@ -16,6 +16,7 @@ bool load(void* library, const char* name, F& function) {
 bool load_all(void* library, Curl& out) {
   return load(library, "curl_easy_init", out.easy_init) &&
          load(library, "curl_easy_cleanup", out.easy_cleanup) &&
+         load(library, "curl_easy_reset", out.easy_reset) &&
          load(library, "curl_easy_setopt", out.easy_setopt) &&
          load(library, "curl_easy_getinfo", out.easy_getinfo) &&
          load(library, "curl_easy_pause", out.easy_pause) &&

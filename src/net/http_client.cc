@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <set>
 
 namespace ragent {
 
@@ -27,6 +26,7 @@ struct FreeList {
   void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
 using List = std::unique_ptr<curl_slist, FreeList>;
+using Easy = std::unique_ptr<CURL, CloseEasy>;
 
 // scheme://host:port of a URL, for messages: never its user, path or query.
 std::string origin_of(std::string_view url) {
@@ -67,7 +67,7 @@ struct Transfer {
   HttpCall call;
   std::string origin;
   Signal changed;
-  std::unique_ptr<CURL, CloseEasy> easy = {};
+  Easy easy = {};
   List headers = {};
   HttpResponse head = {};
   std::size_t head_bytes = 0;
@@ -100,12 +100,18 @@ class CurlClient final : public HttpClient {
     set(CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_max));
     scope_.spawn(drive());
   }
-  ~CurlClient() override { RAGENT_ASSERT(transfers_.empty()); }  // a client outlives its calls
+  ~CurlClient() override { RAGENT_ASSERT(transfers_ == 0); }  // a client outlives its calls
 
   Task<HttpResponse> send(HttpCall call) override;
 
+  // A handle and what it holds, some 20 KB, cost more to make than a call costs otherwise.
+  Easy take_easy() {
+    if (idle_.empty()) return Easy(curl().easy_init());
+    Easy easy = std::move(idle_.back());
+    idle_.pop_back();
+    return easy;
+  }
   Result<void> add(Transfer& transfer) {
-    transfers_.insert(&transfer);
     const CURLMcode code = curl().multi_add_handle(multi_.get(), transfer.easy.get());
     transfer.added = code == CURLM_OK;
     if (transfer.added) return {};
@@ -113,16 +119,34 @@ class CurlClient final : public HttpClient {
                                                     curl().multi_strerror(code)));
   }
   void remove(Transfer& transfer) {
+    --transfers_;
+    if (!transfer.easy) return;
     if (transfer.added) curl().multi_remove_handle(multi_.get(), transfer.easy.get());
-    transfers_.erase(&transfer);
+    if (idle_.size() >= options_.connections_max) return;
+    curl().easy_reset(transfer.easy.get());
+    idle_.push_back(std::move(transfer.easy));
+  }
+  // The sockets of libcurl's connections. Those stay with the reactor from call to call.
+  int opened(int fd) {
+    sockets_[fd].kept = true;
+    return CURL_SOCKOPT_OK;
+  }
+  int close(int fd) {
+    sockets_.erase(fd);
+    return ::close(fd);
   }
 
  private:
+  struct Side {
+    std::unique_ptr<Watch> watch = {};
+    bool waits = false;  // else it is spent
+  };
   struct Socket {
     int wanted = CURL_POLL_NONE;
     int ready = 0;
-    std::unique_ptr<Watch> read = {};
-    std::unique_ptr<Watch> write = {};
+    bool kept = false;  // until it is closed: libcurl tells of that
+    Side read = {};
+    Side write = {};
   };
 
   template <class T>
@@ -130,13 +154,7 @@ class CurlClient final : public HttpClient {
     RAGENT_ASSERT(curl().multi_setopt(multi_.get(), option, value) == CURLM_OK);
   }
   static int socket_changed(CURL*, curl_socket_t fd, int what, void* self, void*) {
-    auto& client = *static_cast<CurlClient*>(self);
-    if (what == CURL_POLL_REMOVE) {
-      client.sockets_.erase(fd);  // now: libcurl is about to close it
-    } else {
-      client.sockets_[fd].wanted = what;
-      client.arm(fd, client.sockets_[fd]);
-    }
+    static_cast<CurlClient*>(self)->want(fd, what);
     return 0;
   }
   static int timer_changed(CURLM*, long timeout, void* self) {
@@ -150,40 +168,44 @@ class CurlClient final : public HttpClient {
     timer_.reset();
     if (timeout >= 0) timer_ = loop_.now() + milliseconds(timeout > 0 ? timeout + 1 : 0);
   }
+  void want(int fd, int what) {
+    Socket& socket = sockets_[fd];
+    if (what != CURL_POLL_REMOVE) {
+      socket.wanted = what;
+      arm(fd, socket);
+    } else if (socket.kept) {
+      socket.wanted = CURL_POLL_NONE;
+      socket.ready = 0;
+    } else {
+      sockets_.erase(fd);  // now: libcurl is about to close it
+    }
+  }
   void arm(int fd, Socket& socket) {
-    const auto one = [&](int poll, int select, Readiness readiness, std::unique_ptr<Watch>& watch) {
-      if ((socket.wanted & poll) == 0) {
-        watch.reset();
-      } else if (!watch) {
-        watch = loop_.watch(fd, readiness, [this, fd, select] { now_ready(fd, select); });
-      }
+    const auto one = [&](int poll, int select, Readiness readiness, Side& side) {
+      if ((socket.wanted & poll) == 0 || side.waits) return;
+      side.waits = true;
+      if (side.watch) return side.watch->again();
+      side.watch = loop_.watch(fd, readiness, [this, fd, poll, select, &socket, &side] {
+        side.waits = false;
+        if ((socket.wanted & poll) != 0) now_ready(fd, socket, select);
+      });
     };
     one(CURL_POLL_IN, CURL_CSELECT_IN, Readiness::readable, socket.read);
     one(CURL_POLL_OUT, CURL_CSELECT_OUT, Readiness::writable, socket.write);
   }
-  void now_ready(int fd, int select) {
-    Socket& socket = sockets_.at(fd);
+  void now_ready(int fd, Socket& socket, int select) {
     if (socket.ready == 0) ready_.push_back(fd);
     socket.ready |= select;
     work_.set();
   }
-  // libcurl wants to be told again while there is more: the spent watches are set anew.
+  // libcurl wants to be told again while there is more.
   void act(int fd) {
     const auto found = sockets_.find(fd);
     if (found == sockets_.end() || found->second.ready == 0) return;
-    const int ready = std::exchange(found->second.ready, 0);
     int running = 0;
-    curl().multi_socket_action(multi_.get(), fd, ready, &running);
+    curl().multi_socket_action(multi_.get(), fd, std::exchange(found->second.ready, 0), &running);
     const auto after = sockets_.find(fd);  // it may be gone, or another one of that number
-    if (after == sockets_.end()) return;
-    if ((ready & CURL_CSELECT_IN) != 0) respent(fd, after->second, CURL_POLL_IN);
-    if ((ready & CURL_CSELECT_OUT) != 0) respent(fd, after->second, CURL_POLL_OUT);
-  }
-  void respent(int fd, Socket& socket, int poll) {
-    // The old watch goes after the new one came: so the reactor keeps the descriptor.
-    auto& watch = poll == CURL_POLL_IN ? socket.read : socket.write;
-    const auto old = std::exchange(watch, nullptr);
-    arm(fd, socket);
+    if (after != sockets_.end()) arm(fd, after->second);
   }
   void collect() {
     int left = 0;
@@ -202,7 +224,8 @@ class CurlClient final : public HttpClient {
   std::map<int, Socket> sockets_;
   std::vector<int> ready_;
   std::optional<TimePoint> timer_;
-  std::set<Transfer*> transfers_;
+  std::size_t transfers_ = 0;
+  std::vector<Easy> idle_;  // of ended transfers
   Signal work_;
   std::unique_ptr<CURLM, CloseMulti> multi_;  // closing it calls back: after what that uses
   Scope scope_;
@@ -350,6 +373,12 @@ static std::size_t ragent_head(char* bytes, std::size_t, std::size_t size, void*
 static std::size_t ragent_body(char* bytes, std::size_t, std::size_t size, void* transfer) {
   return static_cast<Transfer*>(transfer)->body({bytes, size});
 }
+static int ragent_opened(void* client, curl_socket_t fd, curlsocktype) {
+  return static_cast<CurlClient*>(client)->opened(fd);
+}
+static int ragent_close(void* client, curl_socket_t fd) {
+  return static_cast<CurlClient*>(client)->close(fd);
+}
 }
 
 // What libcurl says itself: said twice it could be read in two ways.
@@ -386,7 +415,7 @@ Result<List> list_of(const HttpRequest& request) {
 }
 
 Result<void> Transfer::set_up(const HttpClientOptions& options) {
-  easy.reset(curl().easy_init());
+  easy = client.take_easy();
   if (!easy) return fail(ErrorKind::unavailable, "out of memory for a call to " + origin);
   bool good = true;
   const auto set = [&](CURLoption option, auto value) {
@@ -421,6 +450,10 @@ Result<void> Transfer::set_up(const HttpClientOptions& options) {
   set(CURLOPT_HEADERDATA, this);
   set(CURLOPT_WRITEFUNCTION, &ragent_body);
   set(CURLOPT_WRITEDATA, this);
+  set(CURLOPT_SOCKOPTFUNCTION, &ragent_opened);
+  set(CURLOPT_SOCKOPTDATA, &client);
+  set(CURLOPT_CLOSESOCKETFUNCTION, &ragent_close);
+  set(CURLOPT_CLOSESOCKETDATA, &client);
   if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
   if (!options.unix_socket.empty()) {
     set(CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
@@ -431,12 +464,13 @@ Result<void> Transfer::set_up(const HttpClientOptions& options) {
 }
 
 Task<HttpResponse> CurlClient::send(HttpCall call) {
-  if (transfers_.size() >= limits::kClientCallsMax) {
+  if (transfers_ >= limits::kClientCallsMax) {
     co_return fail(ErrorKind::unavailable,
                    fmt::format("{} calls are under way, the most of one client: try later",
                                limits::kClientCallsMax));
   }
   Transfer transfer(*this, loop_, std::move(call));
+  ++transfers_;
   co_await transfer.set_up(options_);
   co_await add(transfer);
   const HttpCall& asked = transfer.call;
