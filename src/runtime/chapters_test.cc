@@ -71,6 +71,42 @@ std::size_t read_by_resume(int chapters) {
   return by_resume;
 }
 
+Task<Answer> two_thinks(Run& run, Input input) {
+  Transcript chat = co_await run.open(input);
+  (void)co_await run.think(chat);
+  if (!input.state) co_return co_await run.continue_as_new(Json("second"));
+  (void)co_await run.ask("Enough?");
+  co_return Answer{.text = "enough"};
+}
+
+TEST(ChaptersTest, WhatTheChaptersBeforeUsedIsNotForgotten) {
+  auto disk = std::make_shared<MemoryDisk>();
+  auto with = [&](std::int64_t cost) {
+    EngineOptions out = options(make_memory_store(disk), [cost](const ModelRequest&) {
+      return Reply{.text = "x", .usage = {.tokens_input = 10, .cost_nanodollars = cost}};
+    });
+    out.planners = {{"thinks", 1, two_thinks}};
+    return out;
+  };
+  std::string run;
+  {
+    Engine engine(with(70));
+    Result<RunHandle> handle =
+        engine.start({.profile = {.name = "x"}, .model = "test", .planner = "thinks"}, "go");
+    ASSERT_TRUE(handle) << handle.error().message;
+    EXPECT_EQ(handle->wait().error().kind, ErrorKind::conflict);  // it asks
+    run = handle->id();
+  }
+  Engine engine(with(1'000));  // what is dear by now was not then
+  Result<RunHandle> handle = engine.attach(run);
+  ASSERT_TRUE(handle) << handle.error().message;
+  EXPECT_EQ(handle->wait().error().kind, ErrorKind::conflict);
+  ASSERT_TRUE(engine.answer(engine.asks()->front().id, {.allowed = true}));
+  Result<Answer> answer = handle->wait();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->usage, (Usage{.tokens_input = 20, .cost_nanodollars = 140}));
+}
+
 TEST(ChaptersTest, AResumeReadsOnlyTheLastOne) {
   const std::size_t first = read_by_resume(1);
   EXPECT_GE(first, 11U);  // a start and ten notes

@@ -369,7 +369,7 @@ Result<void> edit_step(ForkPlan& plan, const Point& point, std::span<const Recor
 Json start_of(const Json& source) {
   Json out = Json::object({});
   for (const Json::Member& member : *source.object()) {
-    static constexpr std::string_view kNot[] = {"deadline", "edited", "who", "forked"};
+    static constexpr std::string_view kNot[] = {"deadline", "edited", "who", "forked", "usage"};
     if (std::ranges::find(kNot, member.key) != std::end(kNot)) continue;
     out[member.key] = member.value;
   }

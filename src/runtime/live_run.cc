@@ -69,6 +69,7 @@ LiveRun::LiveRun(Shard& shard, RunMaterial material, bool check)
     return;
   }
   start_ = std::move(*start);
+  if (const Json* before = start_.find("usage")) usage_ = usage_from_json(*before);
   if (tape_.start().n == 1) copied_n_ = forked_from(start_).records;
   if (copied_n_ > 0) fresh_ = budget_of(start_);
   next_n_ = tape_.records().back().n + 1;
@@ -190,6 +191,7 @@ Task<void> LiveRun::next_chapter() {
   ++row_.chapter;
   start_["state"] = std::move(*next_state_);
   start_["budget"] = left;
+  start_["usage"] = to_json(usage_);  // a resume reads this chapter alone
   next_state_.reset();
   Record start{
       .run = row_.id, .n = next_n_, .chapter = row_.chapter, .at = now_ms(), .body = start_.dump()};

@@ -4,7 +4,7 @@
 //   kind      phase    body
 //   start     outcome  {agent, folder, spec, planner, session, input: Message, schema?, state?,
 //                       budget: {steps, tokens, time_ms}, deadline?, seed, labels,
-//                       forked?: {run, at, session, head, records}}
+//                       forked?: {run, at, session, head, records}, usage?: of chapters before}
 //   open      outcome  {system, date, head, history_from, examples}
 //   think     intent   {model, params, reserve, after, steer?: [text],
 //                       compact?: {turns?, observations?, calls?, tokens: [before, after]}}
