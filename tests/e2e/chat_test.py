@@ -354,6 +354,34 @@ class Window(Case):
         owner.send_signal(signal.SIGCONT)
         self.until(re.compile(r"waiting for scripted.*\n›\Z"))
 
+    def test_a_full_disk_is_waited_for(self):
+        self.home.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.home],
+                          capture_output=True).returncode != 0:
+            self.skipTest("mounting a small file system needs root")
+        self.addCleanup(subprocess.run, ["umount", self.home], check=True)
+        self.chat("desk", "--session", "one")
+        self.say("hello")
+        self.until("Good day.")
+        ballast = self.home / "ballast"
+        subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=4k"], capture_output=True)
+        for number in range(40):  # until the journal's log needs more room
+            self.say(f"number {number} " + "x" * 4000)
+            if "no space left on the device; make room" in self.shown():
+                break
+        self.until("no space left on the device; make room")
+        time.sleep(3)  # longer than a command waits
+        ballast.unlink()
+        self.until(re.compile(r"Good day\.\s.*\n\n›\Z"))
+        subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=4k"], capture_output=True)
+        self.say("last " + "x" * 9000)
+        time.sleep(0.5)
+        self.type("C-d")
+        self.until("it is not sure that this was kept: last")
+        pid = self.pid()
+        self.type("C-c")
+        self.wait_for(lambda: not alive(pid), "its end")
+
 
 class Lines(Case):
     """Without a terminal."""

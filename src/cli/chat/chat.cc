@@ -247,13 +247,20 @@ std::string Chat::end() {
   std::string out = screen_.wiped();
   std::string again = fmt::format("ragent chat {} --session {}{}", one_line(setup_.path),
                                   setup_.session, setup_.home_option);
+  auto begun = [](const Turn& turn) { return turn.handle.has_value(); };
+  auto kept = std::ranges::count_if(turns_, begun);
   std::string text;
-  if (!turns_.empty()) {
-    text = fmt::format("{} kept: `{}` carries on\n",
-                       turns_.size() == 1 ? "the turn is" : "the turns are", again);
+  if (kept > 0) {
+    text = fmt::format("{} kept: `{}` carries on\n", kept == 1 ? "the turn is" : "the turns are",
+                       again);
   } else if (!last_run_.empty()) {
     text = fmt::format("`{}` goes on with this conversation\n", again);
   }
+  for (const Turn& turn : turns_) {
+    if (begun(turn)) continue;
+    text += fmt::format("it is not sure that this was kept: {}\n", one_line(turn.text));
+  }
+  if (std::cmp_less(kept, turns_.size())) text += "it is waited for; Ctrl-C leaves at once\n";
   screen_.write(dim(look_, text));
   return out + screen_.wiped();
 }

@@ -194,6 +194,15 @@ TEST_F(ChatTest, ControlCAtAnAskCancels) {
   EXPECT_TRUE(house_.ledger().empty());
 }
 
+TEST_F(ChatTest, WhatWasNotConfirmedIsNotSaidToBeKept) {
+  type("slow one\r");
+  until("waiting for test");
+  type("and that\r\x04");  // nobody has heard of it yet
+  window_->feed(chat_->end());
+  EXPECT_THAT(text(), HasSubstr("the turn is kept"));
+  EXPECT_THAT(text(), HasSubstr("it is not sure that this was kept: and that\n"));
+}
+
 TEST_F(ChatTest, SteeringReachesTheTurnAtWork) {
   type("slow one\r");
   until("waiting for test");

@@ -16,6 +16,7 @@
 namespace ragent::cli {
 namespace {
 
+constexpr std::chrono::minutes kFullDiskWait{10};  // who is there is told, and makes room
 constexpr int kSignalBase = 128;  // of an exit code, as shells count
 
 bool on_terminal() {
@@ -86,10 +87,13 @@ int converse(Chat& chat, Terminal& terminal) {
 }
 
 int in_terminal(ChatSetup setup, const Console& console) {
-  Terminal terminal;
-  if (Result<void> ready = terminal.enter(); !ready) return console.report(ready.error());
-  Chat chat(std::move(setup), terminal.size());
-  return converse(chat, terminal);
+  std::optional<Terminal> terminal(std::in_place);
+  if (Result<void> ready = terminal->enter(); !ready) return console.report(ready.error());
+  Chat chat(std::move(setup), terminal->size());
+  int code = converse(chat, *terminal);
+  // What the chat still asks of the home is waited for when it goes: signals end that.
+  terminal.reset();
+  return code;
 }
 
 // A line that ends in \ goes on in the next one. Nothing: the input is over.
@@ -151,6 +155,7 @@ int chat_command(const Args& args, const Console& console) {
   if (!agent) return console.report(agent.error());
   EngineOptions options = engine_options(args);
   options.check_replay = args.dev;
+  if (on_terminal()) options.full_disk_wait = kFullDiskWait;
   options.agents.push_back(*agent);
   std::string model = model_of(args, options, *agent);
   if (Result<void> here = bring_weights(model, console); !here) {
