@@ -13,7 +13,7 @@ struct Known {
   std::uint32_t context_tokens;
   bool images;
 };
-// developers.openai.com and docs.anthropic.com, read in 2025. A name takes the longest prefix.
+// The providers' pages of models say it, this is as known in 2025. A name takes the longest prefix.
 constexpr Known kKnown[] = {
     {"gpt-3.5", 16'385, false},   {"gpt-4", 8'192, false},      {"gpt-4-turbo", 128'000, true},
     {"gpt-4o", 128'000, true},    {"gpt-4.1", 1'047'576, true}, {"gpt-5", 400'000, true},
@@ -26,8 +26,8 @@ struct Priced {
   std::string_view name;
   Price price;
 };
-// https://developers.openai.com/api/docs/pricing, standard tier, December 2025. Later models are
-// left out: they cost more for long prompts.
+// https://developers.openai.com/api/docs/pricing says them, standard tier, these are as known in
+// December 2025. Later models are left out: they cost more for long prompts.
 constexpr Priced kOpenAi[] = {
     {"gpt-3.5-turbo", {0.50, 0.50, 0.50, 1.50}},
     {"gpt-4", {30, 30, 30, 60}},
@@ -49,20 +49,19 @@ constexpr Priced kOpenAi[] = {
     {"o4-mini", {1.10, 0.275, 1.10, 4.40}},
 };
 constexpr std::string_view kOpenAiDate = "20251231";
-// https://platform.claude.com/docs/en/about-claude/pricing, October 2026: caches of five minutes,
-// which is what is asked for. claude-haiku-5-5 is left out: it costs more for long prompts.
+// https://platform.claude.com/docs/en/about-claude/pricing says them, these are as known in October
+// 2026: caches of five minutes, which is what is asked for. Models that are not sure are left out.
 constexpr Priced kAnthropic[] = {
     {"claude-3-haiku", {0.25, 0.03, 0.30, 1.25}}, {"claude-3-opus", {15, 1.50, 18.75, 75}},
     {"claude-3-5-haiku", {0.80, 0.08, 1, 4}},     {"claude-3-5-sonnet", {3, 0.30, 3.75, 15}},
     {"claude-3-7-sonnet", {3, 0.30, 3.75, 15}},   {"claude-haiku-4-5", {1, 0.10, 1.25, 5}},
     {"claude-sonnet-4", {3, 0.30, 3.75, 15}},     {"claude-sonnet-4-0", {3, 0.30, 3.75, 15}},
     {"claude-sonnet-4-5", {3, 0.30, 3.75, 15}},   {"claude-sonnet-4-6", {3, 0.30, 3.75, 15}},
-    {"claude-sonnet-5", {2, 0.20, 2.50, 10}},     {"claude-sonnet-5-5", {2, 0.10, 2.50, 10}},
-    {"claude-opus-4", {15, 1.50, 18.75, 75}},     {"claude-opus-4-0", {15, 1.50, 18.75, 75}},
-    {"claude-opus-4-1", {15, 1.50, 18.75, 75}},   {"claude-opus-4-5", {5, 0.50, 6.25, 25}},
-    {"claude-opus-4-6", {5, 0.50, 6.25, 25}},     {"claude-opus-4-7", {5, 0.50, 6.25, 25}},
-    {"claude-opus-4-8", {5, 0.50, 6.25, 25}},     {"claude-opus-5", {5, 0.50, 6.25, 25}},
-    {"claude-opus-5-5", {4, 0.20, 5, 20}},
+    {"claude-sonnet-5", {2, 0.20, 2.50, 10}},     {"claude-opus-4", {15, 1.50, 18.75, 75}},
+    {"claude-opus-4-0", {15, 1.50, 18.75, 75}},   {"claude-opus-4-1", {15, 1.50, 18.75, 75}},
+    {"claude-opus-4-5", {5, 0.50, 6.25, 25}},     {"claude-opus-4-6", {5, 0.50, 6.25, 25}},
+    {"claude-opus-4-7", {5, 0.50, 6.25, 25}},     {"claude-opus-4-8", {5, 0.50, 6.25, 25}},
+    {"claude-opus-5", {5, 0.50, 6.25, 25}},
 };
 constexpr std::string_view kAnthropicDate = "20261031";
 
