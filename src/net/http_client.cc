@@ -35,6 +35,12 @@ std::string origin_of(std::string_view url) {
   return printable(url.substr(0, begin), 40) + printable(host_and_port(url), 200);
 }
 
+// For people: "30 ms", "2.5 s".
+std::string time_text(milliseconds time) {
+  if (time < std::chrono::seconds(1)) return fmt::format("{} ms", time.count());
+  return fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000);
+}
+
 class CurlClient;
 
 // One call: lives in the frame of send(). libcurl's callbacks only store; the coroutine hands on.
@@ -334,15 +340,17 @@ Error Transfer::error_of(CURLcode code) {
   switch (code) {
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:  // of the URL or, once connected, of the answer
-      if (started()) return unavailable("does not speak HTTP");
+      if (started())
+        return unavailable("does not speak HTTP: is the port right, and http or https?");
       return {.kind = ErrorKind::invalid,
               .message =
                   fmt::format("expected a URL http://… or https://…, got {} ({})", origin, detail)};
     case CURLE_OPERATION_TIMEDOUT:
       return {.kind = ErrorKind::timeout,
-              .message = fmt::format("{} could not be connected within {} ms ({})", origin,
-                                     call.connect_max.count(), detail)};
-    case CURLE_COULDNT_RESOLVE_HOST: return unavailable("has no address: is the name right?");
+              .message = fmt::format("{} could not be connected within {} ({})", origin,
+                                     time_text(call.connect_max), detail)};
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return unavailable("has no address: is the name right, and the network there?");
     case CURLE_COULDNT_RESOLVE_PROXY: return unavailable("needs a proxy that has no address");
     case CURLE_COULDNT_CONNECT: return unavailable("does not accept connections");
     case CURLE_SSL_CONNECT_ERROR:
@@ -361,7 +369,7 @@ Error Transfer::error_of(CURLcode code) {
 
 Error Transfer::silent() {
   return {.kind = ErrorKind::timeout,
-          .message = fmt::format("{} sent nothing for {} ms ({})", origin, call.silence_max.count(),
+          .message = fmt::format("{} sent nothing for {} ({})", origin, time_text(call.silence_max),
                                  head_whole ? fmt::format("after {} bytes of the body", received)
                                             : "before the response's head was whole")};
 }
@@ -495,8 +503,8 @@ Task<HttpResponse> CurlClient::send(HttpCall call) {
     // Also while bytes come: who sends without end must not outlive the call's time.
     if (limited && loop_.now() >= end) {
       co_return fail(ErrorKind::timeout,
-                     fmt::format("{} did not finish within {} ms ({} bytes of the body came)",
-                                 transfer.origin, asked.time_max.count(), transfer.received));
+                     fmt::format("{} did not finish within {} ({} bytes of the body came)",
+                                 transfer.origin, time_text(asked.time_max), transfer.received));
     }
     if (in_time || loop_.now() < transfer.heard + asked.silence_max) continue;
     // Connecting, and waiting for a free connection, have a time of their own.
