@@ -5,9 +5,12 @@ import json
 import os
 import pathlib
 import pty
+import select
+import shutil
 import signal
 import subprocess
 import threading
+import time
 import unittest
 
 import case
@@ -328,6 +331,56 @@ class Completion(Case):
         (agent / "agent.toml").write_text("")
         self.assertIn("desk", self.complete("ragent", "run", ""))
         self.assertFalse((self.folder / "owned").exists())
+
+    @unittest.skipUnless(shutil.which("fish"), "fish is not here: scripts/setup installs it")
+    def test_fish(self):
+        (self.folder / "ragent.fish").write_text(self.ragent("completion", "fish")[0])
+
+        def complete(line):
+            done = subprocess.run(["fish", "--no-config", "-c",
+                                   f"source ragent.fish; complete -C '{line}'"], text=True,
+                                  cwd=self.folder, capture_output=True, check=True,
+                                  env={**self.environment, "HOME": str(self.folder),
+                                       "PATH": f"{BUILT}:{self.environment['PATH']}"})
+            self.assertEqual(done.stderr, "")
+            return done.stdout.split()
+
+        self.assertEqual(complete("ragent tr"), ["trace"])
+        self.assertEqual(complete("ragent run de"), ["desk"])
+        self.assertIn("--budget-steps", complete("ragent run desk --b"))
+        run = self.lines("run", "desk", "hello", "--json",
+                         RAGENT_MODEL="scripted:script.jsonl")[-1]["run"]
+        self.assertEqual(complete(f"ragent trace {run[:4]}"), [run])
+
+    @unittest.skipUnless(shutil.which("zsh"), "zsh is not here: scripts/setup installs it")
+    def test_zsh(self):
+        (self.folder / "ragent.zsh").write_text(self.ragent("completion", "zsh")[0])
+        terminal, shell = pty.openpty()
+        process = subprocess.Popen(["zsh", "-f", "-i"], cwd=self.folder, stdin=shell, stdout=shell,
+                                   stderr=shell, start_new_session=True,
+                                   env={**self.environment, "TERM": "dumb", "PS1": "> "})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(os.close, terminal)
+        os.close(shell)
+        heard = ""
+
+        def typed(keys, expected):
+            nonlocal heard
+            heard = ""
+            os.write(terminal, keys.encode())
+            end = time.monotonic() + self.WAIT
+            while expected not in heard and time.monotonic() < end:
+                if select.select([terminal], [], [], 0.1)[0]:
+                    heard += os.read(terminal, 65536).decode()
+            self.assertIn(expected, heard)
+
+        # What is completed is run: by a function that tells it.
+        typed("autoload -U compinit && compinit -u -D && source ragent.zsh\n"
+              "ragent() { print -r -- \"ran: $*.\" }\nprint -r -- rea''dy\n", "ready\r\n")
+        typed("ragent tra\t\n", "ran: trace.")
+        typed("ragent run de\t\n", "ran: run desk.")
+        typed("ragent run desk --budget-s\t\n", "ran: run desk --budget-steps.")
 
     def test_every_shell_has_every_command(self):
         for shell in ("bash", "zsh", "fish"):
