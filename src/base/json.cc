@@ -298,6 +298,7 @@ class Parser {
     if (!begin()) return false;
     Json::Object members;
     if (!take('}')) {
+      members.reserve(kFewMembers / 2);  // most have about as many
       do {
         Json::Member& member = members.emplace_back();
         skip_space();

@@ -21,7 +21,7 @@ namespace ragent::detail {
 namespace {
 
 constexpr std::size_t kClassBytes = 32;
-constexpr std::size_t kClasses = 64;              // frames above 2 KiB go to the allocator
+constexpr std::size_t kClasses = 128;             // frames above 4 KiB go to the allocator
 constexpr std::size_t kPooledMax = 32u << 20;     // a thread keeps at most this many bytes
 
 struct Free {
