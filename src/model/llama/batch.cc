@@ -95,13 +95,14 @@ void Batch::release(Lease& lease) {
   slot->stop_ = nullptr;
   slot->writes_ = false;
   slot->used_ = ++turns_;
-  // A cache that is full of what nobody asks for makes every look at it longer.
+  // What nobody asks for makes every look at the cache longer: of a prompt, by a third at 4,096
+  // tokens of a small model.
   auto kept = [&] {
     std::size_t count = 0;
     for (const Slot& each : slots_) count += each.stop_ ? 0 : each.evaluated;
     return count;
   };
-  while (kept() > context_->cells() / 2) {
+  while (kept() > context_->window() / 2) {
     Slot* oldest = oldest_idle(slot);
     if (!oldest) break;
     forget(*oldest);
