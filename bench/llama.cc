@@ -26,6 +26,7 @@ constexpr std::size_t kRuns = 8;
 constexpr std::size_t kBranches = 5;
 constexpr std::uint32_t kRunTokens = 48;  // of each reply
 constexpr std::uint32_t kBranchTokens = 32;  // likewise: a thought, or a call
+constexpr std::chrono::seconds kCalm{16};  // all threads are tried again then (pace.h)
 constexpr int kPrefixSentences = 62;  // about 1,000 tokens
 
 template <class T>
@@ -194,7 +195,10 @@ Pair measure_noise(Bench& bench, Model& model, int rounds) {
           const Neighbour neighbour;
           return bench.rate(model, bench.runs(), true);
         },
-        [&] { return bench.rate(model, bench.runs(), true); });
+        [&] {
+          std::this_thread::sleep_for(kCalm);
+          return bench.rate(model, bench.runs(), true);
+        });
   }
   return out;
 }
