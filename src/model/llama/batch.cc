@@ -246,11 +246,8 @@ void Batch::finish(const std::vector<Slot*>& waiting, const std::vector<std::siz
       if (slot.evaluated < slot.tokens.size()) continue;
       slot.writes_ = true;
       if (!std::isfinite(logits(slot).front())) {
-        slot.failed_ = Error{.kind = ErrorKind::invalid,
-                             .message = weights().path() +
-                                        ": the weights make no numbers, the file is damaged; "
-                                        "delete it and `scripts/setup --models …` fetches it "
-                                        "again"};
+        slot.failed_ =
+            damaged_weights(weights().path(), "the weights make no numbers, the file is damaged");
       }
     } else if (decoded == Decoded::stopped) {
       slot.failed_ = cancelled();

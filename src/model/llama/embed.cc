@@ -115,10 +115,7 @@ Result<void> LlamaEmbedding::embed_batch(const std::vector<Tokens>& texts, std::
     std::vector<float> vector(values, values + dims);
     double sum = std::inner_product(vector.begin(), vector.end(), vector.begin(), 0.0);
     if (!std::isfinite(sum) || sum <= 0) {
-      return fail(ErrorKind::invalid, path_ +
-                                          ": the weights make no numbers, the file is damaged; "
-                                          "delete it and `scripts/setup --models embed` fetches "
-                                          "it again");
+      return fail(damaged_weights(path_, "the weights make no numbers, the file is damaged"));
     }
     auto scale = static_cast<float>(1 / std::sqrt(sum));
     for (float& value : vector) value *= scale;

@@ -37,12 +37,10 @@ Digest identity_of(const std::string& path) {
 }
 
 std::unexpected<Error> broken(const std::string& path, const std::string& why) {
-  return fail(ErrorKind::invalid, path +
-                                      ": expected the weights of a language model (GGUF), the "
-                                      "file is broken or another one" +
-                                      why +
-                                      "; delete it and `scripts/setup --models …` fetches it "
-                                      "again");
+  return fail(damaged_weights(path,
+                              "expected the weights of a language model (GGUF), the file is "
+                              "broken or another one" +
+                                  why));
 }
 
 // Values of the head, by key.
@@ -101,6 +99,13 @@ std::size_t kv_bytes_of(const Reader& file, const WeightsHead& head) {
 }
 
 }  // namespace
+
+Error damaged_weights(const std::string& path, const std::string& what) {
+  return {.kind = ErrorKind::invalid,
+          .message = path + ": " + what +
+                     "; fetch it again (`scripts/setup --models …` does, of the models it brings, "
+                     "when the file is gone)"};
+}
 
 Result<WeightsHead> Weights::read_head(const std::string& path, Purpose purpose) {
   Reader file(path);

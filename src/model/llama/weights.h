@@ -32,6 +32,8 @@ struct WeightsHead {
   std::size_t kv_bytes = 0;  // of one token in a cache
 };
 
+Error damaged_weights(const std::string& path, const std::string& what);  // and what to do
+
 class Weights {
  public:
   enum class Purpose : std::uint8_t { chat, embedding };
