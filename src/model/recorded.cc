@@ -29,8 +29,17 @@ std::string_view place_of(std::string_view key) {
 
 struct Recording {
   std::string model = {};
+  // What is asked is what the recorded model was asked, as far as that read all of it.
+  std::uint32_t context_tokens = std::numeric_limits<std::uint32_t>::max();
   std::unordered_map<std::string, std::vector<Reply>> replies = {};  // by digest, as they came
+  std::unordered_map<std::string, std::vector<std::int64_t>> counts = {};  // of tokens, likewise
 };
+
+std::string texts_digest(const std::vector<std::string>& texts) {
+  Digest out = {};
+  for (const std::string& text : texts) out = mix(out, text);
+  return to_hex(out);
+}
 
 // What a process that was killed left of a line, or the disk had no more room for.
 bool is_half(std::string_view line) {
@@ -42,7 +51,14 @@ Result<void> add_line(Recording& recording, std::string_view line) {
   Result<Json> json = parse_written_json(line);
   if (!json) return fail(std::move(json.error()));
   const Json* reply = json->find("reply");
+  const Json* counts = json->find("tokens");
   std::string digest = json->text("digest");
+  if (counts && counts->array() && digest_from_hex(digest)) {
+    std::vector<std::int64_t>& known = recording.counts[digest];
+    known.clear();
+    for (const Json& each : *counts->array()) known.push_back(each.integer().value_or(0));
+    return {};
+  }
   if (!reply || !digest_from_hex(digest)) {
     return fail(ErrorKind::invalid,
                 R"(expected {"digest": 32 hex digits, "model", "at", "reply"}, got )" +
@@ -51,6 +67,8 @@ Result<void> add_line(Recording& recording, std::string_view line) {
   Result<Reply> parsed = reply_from_json(*reply);
   if (!parsed) return fail(within("reply", std::move(parsed.error())));
   recording.model = json->text("model");
+  auto window = static_cast<std::uint32_t>(json->integer("context_tokens"));
+  if (window > 0) recording.context_tokens = std::min(recording.context_tokens, window);
   recording.replies[digest].push_back(std::move(*parsed));
   return {};
 }
@@ -78,8 +96,7 @@ class RecordedModel : public Model {
       : file_(std::move(file)), recording_(std::move(recording)) {
     info_.name = std::move(name);
     info_.images = true;
-    // What is asked is what the recorded model was asked, as far as that read all of it.
-    info_.context_tokens = std::numeric_limits<std::uint32_t>::max();
+    info_.context_tokens = recording_.context_tokens;
   }
   const ModelInfo& info() const override { return info_; }
 
@@ -102,6 +119,14 @@ class RecordedModel : public Model {
     ++said;
     if (deltas && !reply.text.empty()) deltas({.text = reply.text});
     co_return reply;
+  }
+
+  Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts) override {
+    auto known = recording_.counts.find(texts_digest(texts));
+    if (known != recording_.counts.end() && known->second.size() == texts.size()) {
+      co_return known->second;
+    }
+    co_return co_await Model::tokens(std::move(texts));
   }
 
  private:
@@ -164,19 +189,32 @@ class RecordingModel : public Model {
   Task<Reply> reply(ModelRequest request, DeltaSink& deltas) override {
     Json line = Json::object({{"digest", to_hex(request_digest(request))},
                               {"model", inner_->info().name},
+                              {"context_tokens", inner_->info().context_tokens},
                               {"at", place_of(request.key)}});
     Reply reply = co_await inner_->reply(std::move(request), deltas);
     line["reply"] = to_json(reply);
-    co_await offload(loop_, *pool_,
-                     [this, text = line.dump() + "\n"] { return append(end_.get(), file_, text); });
+    co_await add(line);
     co_return reply;
   }
 
+  // What is left out of a long conversation hangs on it.
   Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts) override {
-    return inner_->tokens(std::move(texts));
+    std::string digest = texts_digest(texts);
+    std::vector<std::int64_t> usual = co_await Model::tokens(texts);
+    std::vector<std::int64_t> counts = co_await inner_->tokens(std::move(texts));
+    if (counts == usual) co_return counts;  // so they are counted again
+    Json line = Json::object({{"digest", digest}, {"tokens", Json::Array()}});
+    for (std::int64_t count : counts) line["tokens"].push_back(count);
+    co_await add(line);
+    co_return counts;
   }
 
  private:
+  Task<void> add(const Json& line) {
+    co_await offload(loop_, *pool_,
+                     [this, text = line.dump() + "\n"] { return append(end_.get(), file_, text); });
+  }
+
   Loop& loop_;
   std::string file_;
   FileDescriptor end_;

@@ -145,6 +145,41 @@ TEST_F(RecordedTest, CountsTokensAsTheModelDoes) {
   EXPECT_THAT(*counts, testing::ElementsAre(7, 7));
 }
 
+// Reads little, and counts by letters.
+class SmallModel : public Model {
+ public:
+  const ModelInfo& info() const override { return info_; }
+  Task<Reply> reply(ModelRequest, DeltaSink&) override { co_return Reply{.text = "yes"}; }
+  Task<std::vector<std::int64_t>> tokens(std::vector<std::string> texts) override {
+    std::vector<std::int64_t> out;
+    for (const std::string& text : texts) out.push_back(static_cast<std::int64_t>(text.size()));
+    co_return out;
+  }
+
+ private:
+  ModelInfo info_{.name = "small", .context_tokens = 300};
+};
+
+TEST_F(RecordedTest, TheWindowAndTheTokenizerAreThoseOfTheModel) {
+  auto small = [](const std::string&, Loop&) -> Result<std::unique_ptr<Model>> {
+    return std::make_unique<SmallModel>();
+  };
+  auto recorder = open(recording(file, small), "small");
+  ASSERT_TRUE(ask(*recorder, "one"));
+  const std::vector<std::string> texts = {"seven letters", ""};
+  auto counts = block_on(*loop, recorder->tokens(texts));
+  ASSERT_TRUE(counts);
+  EXPECT_THAT(*counts, testing::ElementsAre(13, 0));
+
+  auto model = open(recorded(), "recorded:" + file);
+  EXPECT_EQ(model->info().context_tokens, 300u);
+  EXPECT_EQ(block_on(*loop, model->tokens(texts)), counts);
+  auto others = block_on(*loop, model->tokens({"nobody counted this one"}));
+  ASSERT_TRUE(others);
+  EXPECT_LT(others->front(), 23);
+  EXPECT_TRUE(ask(*model, "one"));
+}
+
 // A disk with room for half of a line.
 class NoRoom {
  public:
