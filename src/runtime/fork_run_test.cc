@@ -4,6 +4,8 @@
 
 #include <action/gate.h>
 #include <gmock/gmock.h>
+
+#include <mutex>
 #include <runtime/view.h>
 #include <store/memory/memory_store.h>
 
@@ -20,6 +22,13 @@ struct World {
   std::vector<std::string> paid = {};
   std::vector<std::string> shown = {};
   std::vector<std::string> models = {};
+  std::mutex paying = {};  // branches pay at once, on threads of the pool
+
+  std::size_t pay(const std::string& key) {
+    const std::lock_guard lock(paying);
+    paid.push_back(key);
+    return paid.size();
+  }
 };
 
 std::string shown(const Transcript& transcript) {
@@ -77,14 +86,11 @@ struct Fixture {
             .planner = std::move(planner),
             .budget = {.steps = 12},
             .tools = {tool("pay", "Pays.",
-                           [this](Json, ToolContext& context) {
-                             world.paid.push_back(context.key);
-                             return world.paid.size();
-                           })
+                           [this](Json, ToolContext& context) { return world.pay(context.key); })
                           .once(),
                       tool("ask_pay", "Pays.",
                            [this](Json, ToolContext& context) {
-                             world.paid.push_back(context.key);
+                             world.pay(context.key);
                              return 1;
                            })
                           .once()
