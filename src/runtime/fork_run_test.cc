@@ -4,10 +4,10 @@
 
 #include <action/gate.h>
 #include <gmock/gmock.h>
-
-#include <mutex>
 #include <runtime/view.h>
 #include <store/memory/memory_store.h>
+
+#include <mutex>
 
 namespace ragent {
 namespace {
