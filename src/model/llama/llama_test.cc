@@ -270,7 +270,7 @@ TEST(LlamaNames, ABrokenModelIsToldWhenItIsOpened) {
   std::ofstream(path) << "GGUF, and then nothing of it";
   EXPECT_THAT(error().message, testing::HasSubstr("broken.gguf: expected the weights"));
   EXPECT_EQ(error().kind, ErrorKind::invalid);
-  EXPECT_THAT(error().message, testing::HasSubstr("delete it and `scripts/setup"));
+  EXPECT_THAT(error().message, testing::HasSubstr("delete it and fetch it again (`scripts/setup"));
 
   const char* cache = std::getenv("RAGENT_CACHE");
   std::string folder = cache ? cache : std::string(std::getenv("HOME")) + "/.cache/ragent";

@@ -101,10 +101,11 @@ std::size_t kv_bytes_of(const Reader& file, const WeightsHead& head) {
 }  // namespace
 
 Error damaged_weights(const std::string& path, const std::string& what) {
-  return {.kind = ErrorKind::invalid,
-          .message = path + ": " + what +
-                     "; fetch it again (`scripts/setup --models …` does, of the models it brings, "
-                     "when the file is gone)"};
+  return {
+      .kind = ErrorKind::invalid,
+      .message = path + ": " + what +
+                 "; delete it and fetch it again (`scripts/setup --models …`, of the models that "
+                 "it brings)"};
 }
 
 Result<WeightsHead> Weights::read_head(const std::string& path, Purpose purpose) {
