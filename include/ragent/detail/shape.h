@@ -19,7 +19,7 @@ namespace ragent {
 template <std::size_t N>
 struct DocText {
   char characters[N] = {};
-  // NOLINTNEXTLINE(google-explicit-constructor): as a template argument stands a plain string
+  // Implicit, so that a plain string can stand as a template argument: Doc<int, "How many">.
   consteval DocText(const char (&text)[N]) {
     for (std::size_t i = 0; i < N; ++i) characters[i] = text[i];
   }
