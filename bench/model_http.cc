@@ -1,8 +1,9 @@
 // What a call to a model behind an endpoint costs this process: 1,000 streaming calls at once
-// through one loop. A real provider would add its network and its bill, so the model server of the
-// tests (tests/stub_model) answers, with the bytes of each dialect, from a process of its own
-// whose time does not count. Beside it, in turns, the same transfers by the HTTP client alone,
-// whose reply nobody reads, and the goal.
+// through one loop. All that is measured is the product's: the model, the client, the sockets.
+// Who answers is not: a real provider would add its network and its bill, and its pace would hide
+// ours. So a stand-in does, the tests' server of the three dialects (tests/stub_model), over real
+// connections from a process of its own whose time does not count. Beside it, in turns, the same
+// transfers by the HTTP client alone, whose reply nobody reads, and the goal.
 //
 // `model_http [ROUNDS] [FILE]` writes bench/out/model_http.json.
 

@@ -15,6 +15,8 @@ namespace ragent {
 namespace {
 
 using namespace std::chrono_literals;
+// The provider's side alone is a stand-in, a real server on this machine that fails when it is told
+// to, as no real one does; the model, its client and the connections are the product's.
 using stub::Fault;
 using stub::FaultKind;
 using stub::StubModel;
