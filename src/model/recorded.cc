@@ -20,6 +20,9 @@ namespace {
 constexpr std::string_view kPrefix = "recorded:";
 constexpr std::size_t kRecordingBytesMax = 256u << 20;
 constexpr std::string_view kLineBegin = R"({"digest":)";
+constexpr std::size_t kShownBytesMax = 120;  // of a line, in an error
+constexpr std::uint32_t kWindowMax = std::numeric_limits<std::uint32_t>::max();
+constexpr std::int64_t kCountMax = std::int64_t{1} << 40;  // of tokens: sums of many fit
 
 // What stands behind the run in RUN/PATH:STEP: the same when it is recorded again.
 std::string_view place_of(std::string_view key) {
@@ -30,7 +33,7 @@ std::string_view place_of(std::string_view key) {
 struct Recording {
   std::string model = {};
   // What is asked is what the recorded model was asked, as far as that read all of it.
-  std::uint32_t context_tokens = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t context_tokens = kWindowMax;
   std::unordered_map<std::string, std::vector<Reply>> replies = {};  // by digest, as they came
   std::unordered_map<std::string, std::vector<std::int64_t>> counts = {};  // of tokens, likewise
 };
@@ -47,28 +50,48 @@ bool is_half(std::string_view line) {
   return kLineBegin.starts_with(line.substr(0, size)) && !parse_written_json(line);
 }
 
+Result<std::vector<std::int64_t>> counts_from(const Json& json) {
+  std::vector<std::int64_t> out;
+  bool fits = json.is_array();
+  for (std::size_t i = 0; fits && i < json.size(); ++i) {
+    out.push_back(json.array()->at(i).integer().value_or(-1));
+    fits = out.back() >= 0 && out.back() <= kCountMax;
+  }
+  if (fits) return out;
+  return fail(ErrorKind::invalid,
+              "tokens: expected a list of counts, got " + printable(json.dump(), kShownBytesMax));
+}
+
 Result<void> add_line(Recording& recording, std::string_view line) {
   Result<Json> json = parse_written_json(line);
   if (!json) return fail(std::move(json.error()));
   const Json* reply = json->find("reply");
   const Json* counts = json->find("tokens");
   std::string digest = json->text("digest");
-  if (counts && counts->array() && digest_from_hex(digest)) {
-    std::vector<std::int64_t>& known = recording.counts[digest];
-    known.clear();
-    for (const Json& each : *counts->array()) known.push_back(each.integer().value_or(0));
+  if (counts && digest_from_hex(digest)) {
+    Result<std::vector<std::int64_t>> known = counts_from(*counts);
+    if (!known) return fail(std::move(known.error()));
+    recording.counts[digest] = std::move(*known);
     return {};
   }
   if (!reply || !digest_from_hex(digest)) {
     return fail(ErrorKind::invalid,
                 R"(expected {"digest": 32 hex digits, "model", "at", "reply"}, got )" +
-                    printable(line, 120));
+                    printable(line, kShownBytesMax));
   }
   Result<Reply> parsed = reply_from_json(*reply);
   if (!parsed) return fail(within("reply", std::move(parsed.error())));
   recording.model = json->text("model");
-  auto window = static_cast<std::uint32_t>(json->integer("context_tokens"));
-  if (window > 0) recording.context_tokens = std::min(recording.context_tokens, window);
+  if (const Json* window = json->find("context_tokens")) {
+    std::int64_t tokens = window->integer().value_or(0);
+    if (tokens < 1 || std::cmp_greater(tokens, kWindowMax)) {
+      return fail(ErrorKind::invalid, "context_tokens: expected 1 to " +
+                                          std::to_string(kWindowMax) + ", got " +
+                                          printable(window->dump(), kShownBytesMax));
+    }
+    recording.context_tokens =
+        std::min(recording.context_tokens, static_cast<std::uint32_t>(tokens));
+  }
   recording.replies[digest].push_back(std::move(*parsed));
   return {};
 }

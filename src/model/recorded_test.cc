@@ -180,6 +180,22 @@ TEST_F(RecordedTest, TheWindowAndTheTokenizerAreThoseOfTheModel) {
   EXPECT_TRUE(ask(*model, "one"));
 }
 
+TEST_F(RecordedTest, CountsAndWindowsThatAreNoneAreRefused) {
+  const std::string digest(32, '0');
+  const std::string reply = to_json(Reply{.text = "yes"}).dump();
+  for (const char* said :
+       {R"("tokens":[1,-1])", R"("tokens":5)", R"("tokens":[9223372036854775807])",
+        R"("tokens":["two"])", R"("context_tokens":-1)", R"("context_tokens":4294967296)",
+        R"("context_tokens":"all")"}) {
+    std::ofstream(file) << R"({"digest":")" << digest << R"(","reply":)" << reply << "," << said
+                        << "}\n";
+    const auto opened = recorded()("recorded:" + file, *loop);
+    ASSERT_FALSE(opened) << said;
+    EXPECT_THAT(opened.error().message, HasSubstr("day.jsonl line 1: "));
+    EXPECT_THAT(opened.error().message, HasSubstr("tokens: expected ")) << said;
+  }
+}
+
 // A disk with room for half of a line.
 class NoRoom {
  public:
