@@ -68,10 +68,7 @@ std::string step_html(const StepView& step, std::int64_t from, std::int64_t to) 
   const Json* reply = step.outcome.find("reply");
   const Json* usage = reply ? reply->find("usage") : nullptr;
   if (usage) {
-    Usage used = usage_from_json(*usage);
-    std::string paid = cost_text(used);
-    cost = fmt::format(" <span class=\"soft\">{}{}{}</span>", tokens_text(used),
-                       paid.empty() ? "" : ", ", paid);
+    cost = fmt::format(" <span class=\"soft\">{}</span>", usage_text(usage_from_json(*usage)));
   }
   return fmt::format(
       "<details class=\"{}\"><summary><span class=\"name\" style=\"padding-left:{}rem\">{}</span>"

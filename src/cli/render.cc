@@ -95,8 +95,6 @@ std::string value_text(const Look& look, std::string_view indent, const Json& ob
   return "";
 }
 
-bool counted(const Usage& usage) { return usage.tokens_input + usage.tokens_output > 0; }
-
 std::string call_key(const Event& event) {
   return call_name(event.path, event.step, static_cast<std::uint32_t>(event.call));
 }
@@ -124,6 +122,8 @@ std::string arguments_line(const Json& arguments) {
   return out;
 }
 
+bool counted(const Usage& usage) { return usage.tokens_input + usage.tokens_output > 0; }
+
 std::string tokens_text(const Usage& usage) {
   std::int64_t evaluated = usage.tokens_input - usage.tokens_cached + usage.tokens_output;
   std::string out = fmt::format("{} evaluated", plural(evaluated, "token"));
@@ -136,6 +136,11 @@ std::string cost_text(const Usage& usage, bool brief) {
   std::string out = dollars(*usage.cost_nanodollars);
   if (!usage.cost_partial) return out;
   return "at least " + out + (brief ? "" : " (not all is priced)");
+}
+
+std::string usage_text(const Usage& usage) {
+  std::string cost = cost_text(usage);
+  return tokens_text(usage) + (cost.empty() ? "" : ", " + cost);
 }
 
 std::string rows_text(const Look& look, std::string_view indent, const Json& value) {

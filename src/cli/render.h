@@ -61,11 +61,13 @@ std::string call_text(const Look& look, const Json& call, std::string_view effec
                       std::string_view note);
 // The rows of an observation as a table; empty when it has none.
 std::string rows_text(const Look& look, std::string_view indent, const Json& value);
+bool counted(const Usage& usage);  // else its tokens say nothing
 // "24 tokens evaluated, 790 reused".
 std::string tokens_text(const Usage& usage);
 // "$0.0042", "at least $0.0042 (not all is priced)", short: without why; empty: it was free, or
 // nobody knows.
 std::string cost_text(const Usage& usage, bool brief = false);
+std::string usage_text(const Usage& usage);  // both
 
 // A column before the last one of a table, where any of its rows cost something.
 void put_costs(std::vector<std::string>& head, std::vector<std::vector<std::string>>& rows,

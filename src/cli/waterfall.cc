@@ -110,10 +110,7 @@ std::string bar(const Look& look, std::size_t columns, std::int64_t begin, std::
 std::string cost(const Look& look, const StepView& step) {
   if (step.kind != RecordKind::think) return "";
   const Json& usage = member(member(step.outcome, "reply"), "usage");
-  if (usage.is_null()) return "";
-  Usage used = usage_from_json(usage);
-  std::string paid = cost_text(used);
-  return "  " + dim(look, tokens_text(used) + (paid.empty() ? "" : ", " + paid));
+  return usage.is_null() ? "" : "  " + dim(look, usage_text(usage_from_json(usage)));
 }
 
 struct Row {

@@ -267,7 +267,7 @@ void Chat::on_ended(Turn& turn, const Json& body) {
   auto lasted = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - turn.began);
   const Totals& sum = turn.view.totals();
   std::vector<std::string> facts = {duration(lasted.count())};
-  if (sum.usage.tokens_input > 0) facts.push_back(tokens_text(sum.usage));
+  if (counted(sum.usage)) facts.push_back(tokens_text(sum.usage));
   facts.push_back(cost_text(sum.usage));
   say("  " + dim(look_, dotted(look_, facts)) + "\n\n");
   const Json* followers = body.find("followed_by");
