@@ -34,6 +34,6 @@ Result<Database> open_file(const std::string& path, Access access);
 Result<Meta> read_meta(Database& file);
 std::string new_home_id();
 
-bool file_exists(const std::string& path);
+bool file_exists(const std::string& path);  // where not, errno says why
 
 }  // namespace ragent
